@@ -1,4 +1,4 @@
-# `make start` and `make test` need nothing but Python 3.11 or later.
+# `make start` and `make test` need only Python 3.11 or later.
 
 PYTHON ?= python3
 VENV := .venv
@@ -14,19 +14,19 @@ help:
 	@echo "make start       install, and serve pages/ with gunicorn on port 8000 (PORT=... for another port)"
 	@echo "make dev         serve pages/ for development: reload, tracebacks, a line per request"
 	@echo "make check       lint, types and the fast tests, in three minutes: run it while you work"
-	@echo "make test        lint, types and all tests but the slow ones, in five minutes: every change must pass it"
-	@echo "make asgi        the tests of what an App answers, through its ASGI interface: three minutes"
-	@echo "make acceptance  the slow tests, of real servers, async clients, a browser, npm: eight minutes"
+	@echo "make test        lint, types and all tests except the slow ones, in five minutes: every change must pass it"
+	@echo "make asgi        the tests of an App's responses, through its ASGI interface: three minutes"
+	@echo "make acceptance  the slow tests, with real servers, async clients, a browser and npm: eight minutes"
 	@echo "make coverage    make test and some of the slow tests with coverage measured: at least 95 % of branches"
 	@echo "make reference   write docs/reference/ and the generated tables of other pages, from the code"
-	@echo "make docs        the documentation site, in build/site: checks every link, fetches nothing; half a minute"
-	@echo "make docs-links  asks the other sites that the documents link whether their pages are still there"
-	@echo "make examples    the examples, and what 'apiroutes new' makes: tests, types, what READMEs show: two minutes"
-	@echo "make fuzz        the property tests at length: ten minutes (FUZZ_SECONDS=... for another time)"
+	@echo "make docs        build the documentation site in build/site and check its links, offline: half a minute"
+	@echo "make docs-links  check the documents' links to other sites"
+	@echo "make examples    check the examples and the projects of 'apiroutes new': tests, types, READMEs: two minutes"
+	@echo "make fuzz        the property tests, run for ten minutes (FUZZ_SECONDS=... for another time)"
 	@echo "make faults      the fault tests, in which clients, handlers, workers and disks fail: 14 minutes"
-	@echo "make bench       the benchmarks, beside other frameworks; writes benchmarks/RESULTS.md: 35 minutes"
-	@echo "make dist        build the archives of a release, check and install them, and serve with them: two or three minutes"
-	@echo "make vendor      fetch the files of the documentation page, Swagger UI, with npm, and check their hashes"
+	@echo "make bench       the benchmarks, with other frameworks; writes benchmarks/RESULTS.md: 35 minutes"
+	@echo "make dist        build the archives of a release, check, install and try them: two or three minutes"
+	@echo "make vendor      fetch the files of the documentation page (Swagger UI) with npm, and check their hashes"
 	@echo "make clean       remove the files that the other targets made"
 
 start: $(VENV)/.installed
@@ -38,8 +38,8 @@ dev: $(VENV)/.installed-test
 check: lint types
 	$(BIN)/python -m pytest -m "not slow and not costly" --ignore tests/acceptance --ignore tests/attacks --ignore tests/fuzz
 
-# Three parts side by side, on two processors, because many tests of the second wait for stores and processes; then
-# by themselves those of threads and loops, which depend on when things happen.
+# Three parts at once, on two processors, because many tests of the second part wait for stores and processes;
+# then, on their own, the tests of threads and loops, which depend on timing.
 PART_1 := $(addprefix tests/,attacks body cli clients conformance development fuzz handlers http middleware openapi \
 	routing schemas settings typing)
 PART_2 := $(addprefix tests/,cache embedding lifespan stores telemetry)
@@ -58,9 +58,10 @@ test-part-2: $(VENV)/.installed-test
 test-part-3: $(VENV)/.installed-test
 	$(PYTEST) -m "not slow" $(addprefix --ignore ,tests/acceptance $(PART_1) $(PART_2) $(ALONE))
 
-# Every request of these tests goes through App.asgi: first with their projects as they are, then with the plain
-# handlers made async. Left out are tests that answer no request, those of what no interface changes (starts,
-# development, types and JSON), those of reads from a connection, and tables that have both interfaces themselves.
+# Every request of these tests goes through App.asgi: first with their projects as they are, then with the
+# plain handlers made async. Left out are tests that answer no request, tests that do not depend on the
+# interface (starts, development, types and JSON), tests of reads from a connection, and tables that cover
+# both interfaces themselves.
 ASGI := -m "not slow and not costly" --interface asgi $(addprefix --ignore tests/,acceptance cache cli clients \
 	development documents event_loop openapi release schemas servers settings stores tools typing \
 	attacks/test_cache_answers.py attacks/test_cache_keys.py body/test_charsets.py body/test_draining.py \
@@ -77,7 +78,7 @@ ASGI := -m "not slow and not costly" --interface asgi $(addprefix --ignore tests
 	logging_examples missing_routes mistakes places project reference release secret_keys sizes streams \
 	terminal testing testing_after two_interfaces wrong_assignments wrong_interface)))
 
-# Of the async handlers, what walks a chain.
+# With async handlers: the tests that walk a chain.
 ASGI_LOOP := -m "not slow and not costly" --interface asgi-loop $(addprefix --ignore tests/,body/test_charsets.py \
 	body/test_draining.py body/test_timed_input.py conformance/test_behaviour.py exits/test_exits.py \
 	exits/test_plan_tasks.py security/test_jwks.py security/test_passwords.py) \
@@ -155,11 +156,11 @@ fuzz: $(VENV)/.installed-fuzz
 faults: $(VENV)/.installed-test
 	$(BIN)/python -m tests.faults
 
-# The tests compare what it writes with what is there.
+# The tests compare the generated pages with the existing ones.
 reference: $(VENV)/.installed-test
 	$(BIN)/python -m tools.reference
 
-# A warning is a mistake. What is built is always whole and new, because pages are made of what many files say.
+# A warning is a mistake. The site is always built from scratch, because pages depend on many files.
 SPHINX := $(BIN)/python -m sphinx --fail-on-warning --keep-going --fresh-env --quiet
 
 docs: $(VENV)/.installed-docs
@@ -170,15 +171,16 @@ docs: $(VENV)/.installed-docs
 docs-links: $(VENV)/.installed-docs
 	$(SPHINX) --builder linkcheck --doctree-dir build/doctrees-links docs build/links
 
-# It fails where a goal is missed, or a request executes more bytecodes than its cap.
+# It fails if a goal is missed, or if a request executes more bytecodes than its cap.
 bench: $(VENV)/.installed-bench
 	$(BIN)/python -m benchmarks.results
 
-# Nothing is uploaded; CONTRIBUTING has the steps of a release.
+# Nothing is uploaded; CONTRIBUTING lists the steps of a release.
 dist: $(VENV)/.installed-dist
 	$(BIN)/python -m tools.release dist
 
-# The package, its version and the hashes are in tools/release/vendored.json; CONTRIBUTING says how to change them.
+# The package, its version and the hashes are in tools/release/vendored.json; CONTRIBUTING explains how to
+# change them.
 vendor: $(VENV)/.installed
 	$(BIN)/python -m tools.release vendor
 
@@ -200,7 +202,7 @@ $(VENV)/.installed-docs: setup.cfg pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --editable '.[docs]'
 	@touch $@ $(VENV)/.installed
 
-# Atheris guides the fuzzing by coverage where it can be installed; the property tests run without it.
+# Atheris guides the fuzzing by coverage if it can be installed; the property tests run without it.
 $(VENV)/.installed-fuzz: $(VENV)/.installed-test
 	$(BIN)/python -m pip install --quiet atheris || echo "atheris is not available: fuzzing with hypothesis only."
 	@touch $@

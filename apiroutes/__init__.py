@@ -12,6 +12,7 @@ from apiroutes.app import App
 from apiroutes.cache import RevalidationError, cached, revalidate_path, revalidate_tag
 from apiroutes.errors import (
     ApiError,
+    InvalidRequest,
     LifespanError,
     MaxDurationExceeded,
     Problem,
@@ -44,6 +45,7 @@ __all__ = [
     "Depends",
     "Event",
     "EventStream",
+    "InvalidRequest",
     "LifespanError",
     "MaxDurationExceeded",
     "Middleware",

@@ -1,7 +1,7 @@
-"""The App of a project: the one that its `app.py` makes, or else one of its directory.
+"""The App of a project: the App that its `app.py` makes, or else an App of its directory.
 
 In: a project directory and settings. Out: an App. Every command, server and test that is given a directory
-asks here, so that all of them have the same middleware and fallback. Raises ProjectError.
+gets its App here, so that all of them have the same middleware and fallback. Raises ProjectError.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ _FILE = "app.py"
 _NAME = "app"
 _ARGUMENTS = ("fallback", "middleware")  # of App, which are not settings
 
-_MAKERS = ("App", "create_app", "create_asgi_app")  # what is imported to make an App
-# Frameworks whose programs are called app.py as well.
+_MAKERS = ("App", "create_app", "create_asgi_app")  # names that are imported to make an App
+# Frameworks whose programs are also called app.py.
 _OTHERS = frozenset(
     [
         "aiohttp",
@@ -74,9 +74,9 @@ _log = logging.getLogger("apiroutes")
 def app_of(root: str | os.PathLike[str] = ".", **settings: Any) -> App:
     """Return the App of the project in `root`. Raises ProjectError.
 
-    An `app.py` there that binds `app` to an App makes it. `settings` reach that App as if they were in the
-    environment, so its own arguments win. With middleware or a fallback among them, the caller makes an App
-    of its own.
+    An `app.py` in `root` that sets `app` to an App makes it. `settings` reach that App as if they were in the
+    environment, so its own arguments win. With middleware or a fallback among the settings, the caller gets a
+    separate App.
     """
     directory = Path(root).resolve()
     file = directory / _FILE
@@ -88,22 +88,22 @@ def app_of(root: str | os.PathLike[str] = ".", **settings: Any) -> App:
     app = _app_behind(bound)
     if app is None:
         kind = "None" if bound is None else f"a {type(bound).__name__}"
-        message = "%s: `%s` is %s, not an App, so it is not used. Bind the App to that name to serve it."
-        # Record: `app.py` binds `app` to something that is not an App.
+        message = "%s: `%s` is %s, not an App, so it is not used. Assign the App to that name to serve it."
+        # Record: `app.py` sets `app` to something that is not an App.
         _log.warning(message, _FILE, _NAME, kind)
         return App(directory, **settings)
     if app.root != directory:
-        message = f"its App is of another directory, {app.root}."
+        message = f"its App is for another directory, {app.root}."
         raise ProjectError([Problem(_FILE, message, "Write `App(Path(__file__).parent)`.")])
     return app
 
 
 def _makes_app(root: Path) -> bool:
-    """Return whether the file may bind `app` to an App; otherwise it is another program's.
+    """Return whether the file may set `app` to an App; otherwise it belongs to another program.
 
-    It is one if it imports another framework, and not apiroutes, itself or through files of the project. A
-    file that cannot be read, or whose imports are missing, has to be imported, to say why: without it
-    middleware would be missing.
+    It belongs to another program if it imports another framework but not apiroutes, itself or through files
+    of the project. A file that cannot be read, or whose imports are missing, has to be imported to report
+    why: without it, middleware would be missing.
     """
     file = root / _FILE
     if not os.path.lexists(file):
@@ -113,9 +113,9 @@ def _makes_app(root: Path) -> bool:
         names = imported_names(tree)
         binds_app = _NAME in names or _NAME in OwnNames(file)
         if not binds_app and not names.isdisjoint(_MAKERS):
-            # Record: `app.py` makes an App and gives it another name than `app`.
+            # Record: `app.py` makes an App and gives it a name other than `app`.
             _log.warning(
-                "%s binds no `%s`, so it is not used. Call the App `%s` to have it served.",
+                "%s does not set `%s`, so it is not used. Call the App `%s` to serve it.",
                 *(_FILE, _NAME, _NAME),
             )
         packages = imported_packages(tree, file, root) if binds_app else _OTHERS
@@ -125,7 +125,7 @@ def _makes_app(root: Path) -> bool:
 
 
 def _is_being_imported(file: Path) -> bool:
-    """Return whether it is the file itself that asks, by `create_app()`."""
+    """Return whether the file itself is the caller, through `create_app()`."""
     return file in _importing or any(
         getattr(module, "__file__", None) == str(file)
         and (name == "__main__" or getattr(getattr(module, "__spec__", None), "_initializing", False))
@@ -147,7 +147,7 @@ def _import(root: Path) -> ModuleType:
 
 
 def _app_behind(bound: object) -> App | None:
-    """Return the App that the file binds, itself or its ASGI application."""
+    """Return the App that the file sets, itself or as its ASGI application."""
     if isinstance(bound, App):
         return bound
     from apiroutes.asgi_application import ASGIApplication
@@ -158,7 +158,7 @@ def _app_behind(bound: object) -> App | None:
 
 @contextlib.contextmanager
 def _environment(settings: Mapping[str, Any]) -> Iterator[None]:
-    """Have the settings in the environment inside the block."""
+    """Put the settings into the environment inside the block."""
     given = {name: value for name, value in settings.items() if value is not None}
     texts = {f"APIROUTES_{name.upper()}": _as_text(value) for name, value in given.items()}
     before = {name: os.environ.get(name) for name in texts}
@@ -183,7 +183,7 @@ def _as_text(value: object) -> str:
 
 @contextlib.contextmanager
 def _inside(directory: Path) -> Iterator[None]:
-    """Make the directory the current one inside the block, so that `App()` is the project there."""
+    """Make the directory the current one inside the block, so that `App()` is its project."""
     before = Path.cwd()
     os.chdir(directory)
     try:

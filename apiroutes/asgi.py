@@ -1,8 +1,8 @@
-"""ASGI calls as WSGI knows them: an environ of the scope, and a start_response that sends messages.
+"""Translates ASGI calls to WSGI: an environ from the scope, and a start_response that sends messages.
 
-In: a scope, and ASGI's `send`. Out: an environ; messages. Raises OSError to code that writes when the
-client has left. The only file that calls ASGI's `send` for a response of an App.
-The specification: https://asgi.readthedocs.io/en/latest/specs/www.html
+In: a scope, and ASGI's `send`. Out: an environ; messages. Raises OSError in code that writes after the client
+has left. This is the only file that calls ASGI's `send` for a response of an App. The specification:
+https://asgi.readthedocs.io/en/latest/specs/www.html
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ Scope = Mapping[str, Any]
 Message = dict[str, Any]
 Send = Callable[[Message], Awaitable[None]]
 
-# Some servers' `send` does not wait once the client has left, which then has to be noticed all the same.
+# The `send` of some servers does not wait once the client has left, which still has to be noticed.
 _CHUNKS_AT_ONCE = 8
 
 # -- the environ -------------------------------------------------------------------------------
 
 
 def environ_of(scope: Scope) -> Environ:
-    """Return the environ (PEP 3333) of an HTTP scope, with content that is empty."""
+    """Return the environ (PEP 3333) of an HTTP scope, with empty content."""
     query = scope.get("query_string", b"").decode("latin-1")
     mount = scope.get("root_path", "").rstrip("/")
     path, target = _path_of(scope, mount)
@@ -71,14 +71,14 @@ _CONSTANT: Environ = {
     "wsgi.multithread": True,
     "wsgi.multiprocess": True,
     "wsgi.run_once": False,
-    "wsgi.input_terminated": True,  # the messages say where the content ends
+    "wsgi.input_terminated": True,  # the messages tell where the content ends
 }
 _REPLACED = "\N{REPLACEMENT CHARACTER}".encode()  # by servers, for bytes that are not UTF-8
 _PROTOCOLS = {"1": "HTTP/1.0", "1.0": "HTTP/1.0", "1.1": "HTTP/1.1", "2": "HTTP/2", "3": "HTTP/3"}
 
 
 def _path_of(scope: Scope, mount: str) -> tuple[str, str | None]:
-    """Return PATH_INFO, and the path as it was sent, if the scope has one that agrees with its path."""
+    """Return PATH_INFO, and the path as it was sent, if the scope has that and it agrees with its path."""
     path: str = scope["path"]
     raw: bytes = scope.get("raw_path") or b""
     target = None
@@ -89,18 +89,18 @@ def _path_of(scope: Scope, mount: str) -> tuple[str, str | None]:
             target = sent
     else:
         whole = path.encode("utf-8", "surrogateescape")
-        if not raw:  # what cannot be told apart from invalid UTF-8 is taken for that
+        if not raw:  # treat what looks like invalid UTF-8 as such
             whole = whole.replace(_REPLACED, b"\xff")
         encoded = whole.decode("latin-1")
     if target is None and raw:
-        # Invalid UTF-8 is replaced in the scope's path; the bytes that were sent show it.
+        # Invalid UTF-8 is replaced in the scope's path; the original bytes show it.
         whole = unquote_to_bytes(sent.partition("?")[0].encode("latin-1"))
         decoded = whole.decode("utf-8", "replace")
         if decoded == path:
             encoded, target = whole.decode("latin-1"), sent
         elif decoded == mount + path:
             target = sent
-    # Some servers and frameworks leave the mount in the path, as the specification has it, others do not.
+    # Some servers and frameworks leave the mount in the path, as specified; others do not.
     if mount and path.startswith(mount) and path[len(mount) : len(mount) + 1] in ("", "/"):
         encoded = encoded[len(mount.encode("utf-8", "replace")) :]
     return encoded, target
@@ -119,10 +119,10 @@ def _add_addresses(environ: Environ, scope: Scope) -> None:
 
 
 def _key_of(name: bytes) -> str:
-    """Return the environ's key of a header; none for a name that another header's would look like.
+    """Return the environ's key for a header; none for a name that would look like another header's.
 
-    `x_forwarded_for` and `x-forwarded-for` have one key, so one of them could pass for the other where a
-    proxy removes only that one. gunicorn and nginx drop names with an underscore as well.
+    `x_forwarded_for` and `x-forwarded-for` have the same key, so one could pass as the other if a proxy
+    removes only one of them. gunicorn and nginx drop names with an underscore as well.
     """
     text = name.decode("latin-1").upper()
     if "_" in text:
@@ -136,7 +136,7 @@ def _key_of(name: bytes) -> str:
     return key
 
 
-# The keys of header names that have occurred; clients must not fill the memory.
+# The keys of header names seen so far; clients must not fill the memory.
 _KEYS: dict[bytes, str] = {}
 _MOST_NAMES, _LONGEST_NAME = 512, 64
 
@@ -151,10 +151,10 @@ def _joined(key: str, earlier: str, later: str) -> str:
 
 
 class ASGIConnection:
-    """A request's way in and the way of its response out: `start_response` and `write` of PEP 3333.
+    """The connection of a request and its response: `start_response` and `write` of PEP 3333.
 
-    In a thread, `write` waits until the server has taken the chunk; on the event loop it does not wait, and
-    chunks go out in their order as soon as the loop comes to it. `content` is the request's, if it has any.
+    In a thread, `write` waits until the server has accepted the chunk; on the event loop it does not wait,
+    and chunks are sent in order as soon as the loop is free. `content` is the request's content, if any.
     """
 
     def __init__(self, receive: Receive, send: Send) -> None:
@@ -173,14 +173,14 @@ class ASGIConnection:
     def start_response(
         self, status: str, headers: HeaderList, exc_info: Any = None
     ) -> Callable[[bytes], None]:
-        """Note status and headers, which leave with the first of the content."""
+        """Store status and headers, which are sent with the first piece of content."""
         if exc_info is not None and self.has_begun:
             raise exc_info[1].with_traceback(exc_info[2])
         self._head = status, headers
         return self.write
 
     def write(self, chunk: bytes) -> None:
-        """Send the head, if it is still there, and a chunk. Raises OSError when the client has left."""
+        """Send the head, unless it has been sent, and a chunk. Raises OSError if the client has left."""
         if self.is_over:
             raise ConnectionResetError("the client left")
         self._waiting.append(chunk)
@@ -192,7 +192,7 @@ class ASGIConnection:
     def send_from_thread(self, content: Iterable[bytes]) -> None:
         """Send each chunk as it is made, in this thread, and close the content.
 
-        Raises ResponseAborted when the client leaves while an async iterable makes one.
+        Raises ResponseAborted if the client leaves while an async iterable produces a chunk.
         """
         chunks: AsyncChunks[Any] | None = getattr(content, "async_chunks", None)
         self._on_leave = None if chunks is None else chunks.stop_waiting
@@ -221,9 +221,9 @@ class ASGIConnection:
         await self._send({"type": "http.response.body", "body": content, "more_body": False})
 
     async def send_async(self, content: Iterable[bytes], chunks: AsyncChunks[Any]) -> None:
-        """Send content that is made of an async iterable, each chunk as it comes, and close both.
+        """Send content from an async iterable, each chunk as it comes, and close both.
 
-        The content has begun: its first chunk is there.
+        The content has begun: its first chunk is ready.
         """
         iterator = iter(content)
         self._on_leave = chunks.stop_waiting
@@ -265,7 +265,7 @@ class ASGIConnection:
         is_unread = self._has_unread()
         if is_unread and content:
             # The server would break the connection, and the client could lose the response. granian does so
-            # as soon as it has all bytes of the announced length: the last one waits.
+            # as soon as it has all bytes of the announced length, so the last byte waits.
             await self._pass({"type": "http.response.body", "body": content[:-1], "more_body": True})
             content = content[-1:]
             await self._discard()
@@ -279,12 +279,12 @@ class ASGIConnection:
         await self.content.discard(DRAIN_BYTES, DRAIN_SECONDS)
 
     def close(self) -> None:
-        """Send nothing more, and wait no longer for the client to leave."""
+        """Send nothing more, and stop waiting for the client to leave."""
         self.is_over = True
         self._stop_watching()
 
     def _stop_watching(self) -> None:
-        watching, self._watching = self._watching, None  # a task refers to this by its error's traceback
+        watching, self._watching = self._watching, None  # a task refers to this through its error's traceback
         if watching is not None:
             watching.cancel()
 
@@ -293,7 +293,7 @@ class ASGIConnection:
         return content is not None and not content.is_complete and content.is_sent
 
     async def _flush_quietly(self) -> None:
-        with contextlib.suppress(OSError):  # which the next `write` raises
+        with contextlib.suppress(OSError):  # the next `write` raises it
             await self._flush()
 
     async def _flush(self) -> None:
@@ -309,7 +309,7 @@ class ASGIConnection:
                 await self.send_chunk(self._waiting.popleft())
 
     async def _prepare_head(self) -> None:
-        """Do what has to be done before the head leaves. Raises OSError if it must not leave."""
+        """Prepare the head to be sent. Raises OSError if it must not be sent."""
         try:
             await call_before_head()
         except OSError:
@@ -330,7 +330,7 @@ class ASGIConnection:
     async def _pass(self, message: Message) -> None:
         try:
             await self._send(message)
-        except OSError:  # since version 2.4 of the specification servers raise it when the client has left
+        except OSError:  # since version 2.4 of the specification, servers raise it if the client has left
             self.is_over = True
             raise
 

@@ -1,7 +1,7 @@
 """The App as an ASGI application: async chains run on the server's loop, all others in threads.
 
-In: a scope, `receive` and `send`. Out: messages. Raises what a server has to know: that it cancels a
-request, that a project's fallback fails, and a scope that is not HTTP's.
+In: a scope, `receive` and `send`. Out: messages. Raises what a server has to know: the cancellation of a
+request, errors of a project's fallback, and a scope other than HTTP.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ __all__ = ["ASGIApplication"]
 
 _log = logging.getLogger("apiroutes")
 
-_AHEAD = 2**16  # bytes of content that are received before a thread is taken
+_AHEAD = 2**16  # bytes of content that are received before a thread is used
 _DIGITS = 18  # of a length that can be compared with a limit
-# Threads for what may wait. A thread that waits costs little, and a handler has to wait for one.
+# Threads for calls that may wait. A waiting thread costs little, and a handler has to wait for a free one.
 _THREADS = 64
 
 
@@ -86,13 +86,13 @@ class ASGIApplication:
         self.app = app
         self.forget_start()
         self._asgi_fallback = fallback if fallback is not None and is_async(fallback) else None
-        self._limits = limits_of(settings)  # for the fallback, which has none of its own
+        self._limits = limits_of(settings)  # for the fallback, which has no limits of its own
         self._threads = ThreadPool(settings.threads or _THREADS, "apiroutes-pool")
         app.cache.serve_with(_THREADS)
         when_asked_for(self._answer_with_work)
 
     def _answer_with_work(self) -> None:
-        """Let requests leave work for the time after their response, from the next request on."""
+        """From the next request on, let requests leave work to do after their response."""
         self._answer = self._answer_and_work  # type: ignore[method-assign]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -115,7 +115,7 @@ class ASGIApplication:
         try:
             await self._answer(environ, resource, params, connection)
         except OSError as error:
-            # Without the end of its response the server breaks the connection. It may be broken already.
+            # Without the end of the response, the server breaks the connection. It may be broken already.
             if not isinstance(error, ResponseAborted) and not connection.is_over:
                 raise
         finally:
@@ -125,7 +125,7 @@ class ASGIApplication:
     __call__.__qualname__ = CALLED_BY_WSGI
 
     def forget_start(self) -> None:
-        """Be as before the start of the App, which the next request asks for."""
+        """Return to the state before the start of the App; the next request starts it again."""
         self._has_started = False
         self._find: Callable[[Environ], tuple[Resource | None, Params]] = _find_nothing
 
@@ -164,7 +164,7 @@ class ASGIApplication:
     async def _answer_and_work(
         self, environ: Environ, resource: Resource | None, params: Params, connection: ASGIConnection
     ) -> None:
-        """Do what `_answer` does; the work begins when everything was sent."""
+        """Do what `_answer` does, and begin the work when everything has been sent."""
         work = Work(self.app.work_pool, environ, self.app.cache)
         token = current_work.set(work)
         try:
@@ -185,7 +185,7 @@ class ASGIApplication:
         await connection.send_whole(await call_in_pool(self._threads, self._serve, environ, connection))
 
     def _serve(self, environ: Environ, connection: ASGIConnection) -> bytes:
-        """Call the App as WSGI does. Return the content that the loop can send at once."""
+        """Call the App through WSGI. Return the content that the loop can send at once."""
         content = self.app(environ, connection.start_response)
         if type(content) is list:
             return b"".join(content)
@@ -236,7 +236,7 @@ class ASGIApplication:
         if isinstance(error, HandlerTimeout):
             current_waiter.get().end()  # a late function may hold the thread
             current_waiter.set(RequestThread())
-        # An exception of Werkzeug's may have a response of its own, which is a WSGI application.
+        # A Werkzeug exception may have its own response, which is a WSGI application.
         has_response = isinstance(error, HTTPException) and not isinstance(error, ApiError)
         arguments = error, resource, request, response, connection.start_response
         if has_response or _has_hook_that_waits(response):
@@ -252,15 +252,13 @@ class ASGIApplication:
         elif self._asgi_fallback is not None:
             await self._asgi_fallback(scope, receive, send)
         elif kind == "websocket":
-            # Record: A client asks for a WebSocket, and there is no ASGI `fallback` that could answer.
-            _log.warning(
-                "A WebSocket was refused with 403: %r; routes answer HTTP alone", scope["path"][:200]
-            )
+            # Record: A client requests a WebSocket, and there is no ASGI `fallback` that could answer.
+            _log.warning("A WebSocket was refused with 403: %r; routes answer only HTTP", scope["path"][:200])
             await receive()
             await send({"type": "websocket.close", "code": 1008})
         else:
             raise RuntimeError(
-                f"the server asked for {kind!r}, which is neither HTTP nor the server's lifespan"
+                f"the server sent a scope of type {kind!r}, which is neither HTTP nor a lifespan"
             )
 
 
@@ -292,18 +290,18 @@ async def _take_content(
 async def _receive_ahead(
     content: ReceivedContent, environ: Environ, resource: Resource, run: LoopRun | None
 ) -> None:
-    """Wait for as much content as can be read without a thread.
+    """Wait for as much content as can be received without a thread.
 
-    On the loop that is all of it, since code there cannot wait for more; but a large form goes to the disk,
-    and what is not parsed is read as it comes. A thread is taken when 64 KB are there, so that clients that
-    send slowly hold no thread.
+    For code on the loop, that is all content, since it cannot wait for more. But a large form goes to the
+    disk, and unparsed content is read as it arrives. A thread is used only when 64 KB have arrived, so that
+    clients that send slowly hold no thread.
     """
     limits, length = resource.limits, environ.get("CONTENT_LENGTH", "")
     announced = int(length) if length.isdecimal() and len(length) <= _DIGITS else None
     if announced is not None and announced > limits.size.bytes:
         return  # refused unread
     if run is None or not limits.parse:
-        # A client that waits to be told to send may be refused before it does.
+        # A client that waits for a 100 may be refused before it sends.
         is_ahead = limits.parse if run is None else announced is not None and announced <= _AHEAD
         if is_ahead and not expects_continue(environ):
             await content.arrive(_AHEAD)
@@ -313,7 +311,7 @@ async def _receive_ahead(
 
 
 async def _send_unbuffered(response: ServerResponse, connection: ASGIConnection) -> Iterable[bytes]:
-    """Do what `apiroutes.wsgi.send` does for more than content in memory; a thread runs what may wait."""
+    """Do what `apiroutes.wsgi.send` does for more than content in memory; a thread makes calls that wait."""
     application, is_head = response._application, response.req.environ["REQUEST_METHOD"] == "HEAD"
     is_sent_by_loop = coroutines.async_chunks_of(response._stream) is not None and not is_head
     if is_sent_by_loop or (application is not None and is_async(application)):
@@ -328,7 +326,7 @@ async def _send_unbuffered(response: ServerResponse, connection: ASGIConnection)
 
 
 def _has_hook_that_waits(response: ServerResponse) -> bool:
-    """Return whether something that is called before the head leaves would hold the loop."""
+    """Return whether a function that is called before the head leaves would hold the loop."""
     is_async_hook = any(is_async(hook) for hook, _ in response._head_hooks or ())
     return is_async_hook or response._has_departure_that_waits()
 
@@ -344,15 +342,15 @@ async def _send_stream(
             await connection.send_async(content, chunks)
     except ResponseAborted:
         raise
-    except OSError:  # the client has left, which closing the content has logged
+    except OSError:  # the client has left; closing the content has logged it
         if not connection.is_over:
             raise
     await connection.end()
 
 
 def _is_ended_by_server(error: BaseException) -> bool:
-    """Return whether the server ends the request, rather than an awaited task of the handler's."""
+    """Return whether the server ends the request, rather than a task that the handler awaits."""
     if isinstance(error, asyncio.CancelledError):
         return is_being_cancelled()
-    # A coroutine is closed from outside of its task; a handler can raise it as well.
+    # A coroutine is closed from outside its task; a handler can raise GeneratorExit as well.
     return isinstance(error, GeneratorExit) and not is_task_of_request()

@@ -1,7 +1,7 @@
 """The response of another ASGI application, as an async stream of its content.
 
-In: an application and the environ of its request. Out: an async iterable, and a status and headers, which
-are there with the first of the content. Raises RuntimeError for an application that violates ASGI.
+In: an application and the environ of its request. Out: an async iterable, and a status and headers, which are
+available with the first piece of content. Raises RuntimeError for an application that violates ASGI.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ _CHUNK = 2**16
 class ASGICall:
     """One call of an application. `head` is its status and headers, once it has sent them.
 
-    The application is cancelled when its content is closed before its end. What it does after the end of its
-    response, such as a background task, it does to its end.
+    The application is cancelled if its content is closed early. What it does after the end of its response,
+    such as a background task, runs to completion.
     """
 
     def __init__(self, application: ASGIFunction, environ: Environ) -> None:
         self._application = application
         self._environ = environ
         self._is_received = False
-        self.is_whole = False  # whether the application has sent all
+        self.is_whole = False  # whether the application has sent everything
         self.head: tuple[int, list[tuple[str, str]]] | None = None
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        # It holds one message, so that the application makes no more than the client takes.
+        # It holds one message, so that the application produces no more than the client accepts.
         messages: asyncio.Queue[Mapping[str, Any] | None] = asyncio.Queue(1)
         task = asyncio.create_task(self._run(messages))
         try:
@@ -85,7 +85,7 @@ class ASGICall:
                 messages.put_nowait(None)
 
     async def _receive(self) -> Mapping[str, Any]:
-        """Return a piece of the request's content; after its end, wait for the response's."""
+        """Return a piece of the request's content; after its end, wait for the end of the response."""
         if self._is_received:
             await asyncio.Event().wait()
         source = self._environ["wsgi.input"]
@@ -101,15 +101,16 @@ _running: set[asyncio.Task[None]] = set()
 def _end_background(task: asyncio.Task[None]) -> None:
     _running.discard(task)
     if not task.cancelled() and (error := task.exception()) is not None:
-        # Record: An ASGI application that a handler returned has raised when its response was complete.
+        # Record: An ASGI application that a handler returned has raised an exception after its response was
+        # complete.
         _log.error("a returned ASGI application failed after its response", exc_info=error)
 
 
 def _scope_of(environ: Environ) -> dict[str, Any]:
-    """Return the scope of a request: the server's own, or one made of the environ."""
+    """Return the scope of a request: the server's own, or a scope made from the environ."""
     scope = environ.get("asgi.scope")
     if scope is not None:
-        # Extensions are further messages, which nobody here would understand.
+        # Extensions are further messages, which nothing here understands.
         return {**scope, "extensions": {}}
     mount, path = (
         environ.get(name, "").encode("latin-1").decode("utf-8", "replace")

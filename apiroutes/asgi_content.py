@@ -1,8 +1,8 @@
-"""The content of a request that an ASGI server hands over in messages, as an input for WSGI.
+"""The content of a request that an ASGI server delivers in messages, as an input for WSGI.
 
 In: ASGI's `receive`, and limits. Out: an input. Raises ApiError 408 for a client that sends too slowly,
-OSError for one that has left, and ReadOnLoopError for a read on the event loop that would have to wait.
-Coroutines wait with `arrive`; a thread that reads waits while the event loop does so for it.
+OSError for a client that has left, and ReadOnLoopError for a read on the event loop that would have to wait.
+Coroutines wait with `arrive`; a thread that reads waits while the event loop receives for it.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 
 
 class ReceivedContent(ArrivingInput):
-    """The content as far as it has arrived, and the rest as it comes.
+    """The content that has arrived, and the rest as it arrives.
 
-    A client may take `limits.timeout` seconds, and a second more for every `limits.min_rate` bytes; only
-    the time spent waiting for it counts. `waits_for_reader`: whether the client sends nothing before the
-    first of it is received (RFC 9110 section 10.1.1).
+    A client may take `limits.timeout` seconds, and one more second for every `limits.min_rate` bytes; only
+    the time spent waiting for it counts. `waits_for_reader`: whether the client sends nothing until the
+    server begins to receive (RFC 9110 section 10.1.1).
     """
 
     def __init__(self, receive: Receive, limits: Limits, waits_for_reader: bool = False) -> None:
@@ -47,19 +47,19 @@ class ReceivedContent(ArrivingInput):
     # -- on the event loop -----------------------------------------------------------------
 
     async def arrive(self, size: int = 1) -> None:
-        """Wait until `size` bytes can be read, or there are no more. `read` raises what went wrong."""
+        """Wait until `size` bytes can be read, or the content has ended. `read` raises errors."""
         while self._lacks(size):
             async with self._turn:
                 if self._lacks(size):
                     await self._take_in_time()
 
     async def watch(self) -> None:
-        """Return when the client has left. Content that comes meanwhile is kept, 64 KB at most."""
+        """Return when the client has left. Content that arrives meanwhile is kept, at most 64 KB."""
         while not self.has_left and (self.is_complete or self.size < _CHUNK):
             await self._take_in_turn()
 
     async def discard(self, size: int, seconds: float) -> None:
-        """Receive and drop what the client still sends: at most so many bytes, for so many seconds."""
+        """Receive and discard what the client still sends: at most so many bytes, for so many seconds."""
         until = time.monotonic() + seconds
         try:
             while not (self.is_complete or self.has_left) and size > 0:
@@ -72,7 +72,7 @@ class ReceivedContent(ArrivingInput):
 
     @property
     def is_sent(self) -> bool:
-        """Whether the client is sending it, or has been."""
+        """Whether the client is sending the content, or has sent some."""
         return self.has_begun or not self._waits_for_reader
 
     def _lacks(self, size: int) -> bool:
@@ -118,7 +118,7 @@ class ReceivedContent(ArrivingInput):
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def read_arrived(self, size: int = -1, /) -> bytes:
-        """Return up to `size` bytes, as soon as there are some; none at the end."""
+        """Return up to `size` bytes, as soon as some have arrived; none at the end."""
         if self._lacks(1):
             self._wait()
         if not self._pieces:

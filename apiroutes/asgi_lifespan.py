@@ -1,6 +1,6 @@
 """The lifespan of an ASGI server, which starts and stops the App on the server's event loop.
 
-In: a lifespan scope, `receive` and `send`. Out: messages. A fallback has its own lifespan inside of this.
+In: a lifespan scope, `receive` and `send`. Out: messages. A fallback has its own lifespan inside this one.
 The specification: https://asgi.readthedocs.io/en/latest/specs/lifespan.html
 """
 
@@ -18,7 +18,7 @@ __all__ = ["answer_lifespan"]
 
 _log = logging.getLogger("apiroutes")
 
-_Message = Any  # of the server's type
+_Message = Any  # of the type that the server uses
 
 
 async def answer_lifespan(
@@ -28,7 +28,7 @@ async def answer_lifespan(
     receive: Callable[[], Awaitable[_Message]],
     send: Callable[[_Message], Awaitable[None]],
 ) -> None:
-    """Start the App, and stop it; in between, the fallback has its own lifespan, unless it knows none."""
+    """Start the App, and stop it; in between, the fallback has its own lifespan, if it supports one."""
     exchange = _Exchange(lifespan, receive, send)
     if fallback is not None:
         try:
@@ -38,18 +38,18 @@ async def answer_lifespan(
         except Exception as error:
             if exchange.has_answered:
                 raise
-            # Record: An ASGI `fallback` raises at the lifespan of the server, as one without a lifespan does;
-            # it is served all the same.
+            # Record: An ASGI `fallback` raises an exception for the server's lifespan, as an application
+            # without a lifespan does; it is served anyway.
             _log.info("the fallback has no lifespan: %r", error)
     await exchange.finish()
 
 
 class _NotStartedError(BaseException):
-    """The App did not start, and the server knows it: the fallback is not to start."""
+    """The App did not start, and the server has been told: the fallback must not start."""
 
 
 class _Exchange:
-    """The messages between a server and the App, as a fallback inside of it sees them."""
+    """The messages between a server and the App, as a fallback inside it sees them."""
 
     def __init__(
         self,
@@ -61,11 +61,11 @@ class _Exchange:
         self._receive = receive
         self._send = send
         self._received = ""  # the last message of the server
-        self.is_answered = True  # whether the last message of the server is
+        self.is_answered = True  # whether the last message of the server was answered
         self.has_answered = False
 
     async def receive(self) -> _Message:
-        """Receive a message; start the App before its own start is asked of the fallback."""
+        """Receive a message; start the App before the fallback is asked to start."""
         message = await self._receive()
         self._received, self.is_answered = message["type"], False
         if self._received == "lifespan.startup":
@@ -76,7 +76,7 @@ class _Exchange:
         return message
 
     async def send(self, message: _Message) -> None:
-        """Send a message of the fallback; stop the App when the fallback has ended, or has not started."""
+        """Send a message of the fallback; stop the App after the fallback has ended, or failed to start."""
         if message["type"] != "lifespan.startup.complete":
             failure = await self._failure_of(self._lifespan.stop_on_loop())
             if failure is not None and message["type"] == "lifespan.shutdown.complete":
@@ -84,7 +84,7 @@ class _Exchange:
         await self._answer(message)
 
     async def _failure_of(self, change: Awaitable[None]) -> str | None:
-        """Return in one line why the App has not started or ended: the server logs it, as the App has."""
+        """Return in one line why the App did not start or end: the server logs it, as the App has."""
         try:
             await change
         except LifespanError as error:
@@ -94,7 +94,7 @@ class _Exchange:
         return None
 
     async def finish(self) -> None:
-        """Go on without a fallback, or after one that has answered what it wants."""
+        """Continue without a fallback, or after a fallback that has answered all that it wants."""
         try:
             while True:
                 if self.is_answered:

@@ -28,7 +28,7 @@ from apiroutes.types import Middleware
 
 __all__ = ["builtin_endpoints", "is_documentation", "unobserved_paths"]
 
-# The page's files, by the path below the page's own.
+# The page's files, by their path below the page.
 _FILES = {
     "": "page.html",
     "/page.css": "page.css",
@@ -39,7 +39,7 @@ _FILES = {
     "/oauth2-redirect.js": "swagger_ui/oauth2-redirect.js",
 }
 _OF_PAGE = "/openapi.json"  # the document that the page shows
-# The page runs no scripts but its own, and no other page may frame it.
+# The page runs only its own scripts, and no other page may frame it.
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src {}; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -50,7 +50,7 @@ _ORIGIN = r"https?://[A-Za-z0-9.-]+(?::[0-9]+)?(?=[/?#]|$)"
 def builtin_endpoints(
     project: Project, document: Callable[[], dict[str, Any]]
 ) -> Iterator[tuple[str, Resource]]:
-    """Yield each path with its resource; `document` is called only if one of them needs it."""
+    """Yield each path with its resource; `document` is called only if a resource needs it."""
     settings = project.settings
     # Outside all middleware, which may refuse a load balancer's Host header.
     if settings.liveness_path is not None:
@@ -81,18 +81,18 @@ def builtin_endpoints(
 
 
 def unobserved_paths(settings: Settings) -> list[str]:
-    """Return the paths that machines ask for all the time, which neither spans nor metrics count."""
+    """Return the paths that machines request all the time, which spans and metrics leave out."""
     paths = settings.liveness_path, settings.readiness_path, settings.metrics_path
     return [path for path in paths if path is not None]
 
 
 def is_documentation(path: str, docs: str) -> bool:
-    """Return whether the documentation page, where `docs` is its path, answers this one."""
+    """Return whether the documentation page, which is at the path `docs`, answers this path."""
     return path.startswith(docs) and path[len(docs) :] in (*_FILES, _OF_PAGE, "/")
 
 
 def _page(headers: Mapping[str, str]) -> Iterator[tuple[str, Step]]:
-    """Yield each path of the documentation page, below its own, with what answers it."""
+    """Yield each path of the documentation page, below its own path, with its resource."""
     from apiroutes.openapi import PAGE
 
     for name, source in _FILES.items():
@@ -125,7 +125,7 @@ def _report_liveness(response: Response) -> None:
 
 
 def _readiness(project: Project) -> Step:
-    """Return what reports the readiness, of a project with checks in a thread: they take time."""
+    """Return the step that reports readiness; the checks of a project run in a thread, as they take time."""
     if not project.instrumentation.checks:
         return Step(_report_readiness, never_waits=True)
     checks = ReadinessChecks(project.instrumentation.checks, project.settings.check_timeout)
@@ -159,7 +159,7 @@ def _send_metrics(write: WriteMetrics, response: Response) -> None:
 def _document(document: dict[str, Any]) -> Callable[[Response], object]:
     content = encode_json(document)
 
-    @functools.lru_cache(maxsize=8)  # an App is mounted in one place, or in few
+    @functools.lru_cache(maxsize=8)  # an App is mounted in one place, or in a few
     def mounted(mount: str) -> bytes:
         # The paths of a document are below the URL of its server.
         return encode_json({**document, "servers": [{"url": mount}]})
@@ -178,7 +178,7 @@ def _file(path: Path, headers: Mapping[str, str]) -> Callable[[Response], object
 
 
 def _headers(document: Mapping[str, Any]) -> Mapping[str, str]:
-    """Return the page's headers: it may connect to this host, and to those that issue tokens."""
+    """Return the page's headers: it may connect to this host, and to hosts that issue tokens."""
     schemes = document["components"].get("securitySchemes", {}).values()
     flows = [flow for scheme in schemes for flow in scheme.get("flows", {}).values()]
     urls = [scheme.get("openIdConnectUrl") for scheme in schemes]

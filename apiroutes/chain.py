@@ -4,8 +4,8 @@ In: functions (req, res, next) and the step inside them. Out: one step. Raises w
 travels outward through the code after `next()`, and RuntimeError for middleware that calls `next()`
 twice, or neither responds nor calls it.
 
-A response is the handler's while the handler runs, and middleware's before and after it. Sync steps
-run in the request's own thread, async ones on the event loop, in any order.
+A response belongs to the handler while the handler runs, and to middleware before and after that. Sync steps
+run in the request's own thread, async steps on the event loop, in any order.
 """
 
 from __future__ import annotations
@@ -39,12 +39,11 @@ __all__ = [
 class Step(NamedTuple):
     """A function that answers a request, called with its response; an async one returns a coroutine.
 
-    `middleware` is the step's own, and runs inside any that `compose` puts around it. `keeps_response`:
-    whether the step itself takes the response from middleware and gives it back. `prepare` is the part of
-    an async step that runs in the request's thread first: reading a body there does not hold the loop for
-    as long as the client takes. `never_waits`: whether a plain step may run on an event loop.
-    `answer_at_once` is a part of a plain step that may: it answers, or returns False where the step has to
-    be called.
+    `middleware` belongs to the step, and runs inside any that `compose` puts around it. `keeps_response`:
+    whether the step itself takes the response from middleware and gives it back. `prepare` is the part of an
+    async step that runs in the request's thread first: reading a body there does not hold the loop while the
+    client sends. `never_waits`: whether a plain step may run on an event loop. `answer_at_once` is a part of
+    a plain step that may do so: it answers, or returns False if the step has to be called.
     """
 
     call: Callable[[Any], Any]
@@ -59,7 +58,7 @@ class Step(NamedTuple):
 def never_waits(middleware: Middleware) -> Middleware:
     """Mark plain middleware that may run on an event loop as well.
 
-    It waits for nothing, and ends with `return next()` if it calls `next()`: on the loop that returns a
+    It waits for nothing, and ends with `return next()` if it calls `next()`: on the loop, that returns a
     coroutine, which the chain awaits.
     """
     middleware.never_waits = True  # type: ignore[attr-defined]
@@ -69,7 +68,7 @@ def never_waits(middleware: Middleware) -> Middleware:
 def as_coroutine(middleware: Sequence[Middleware], step: Step) -> Callable[[Any], Any] | None:
     """Return `step` with the middleware around it as a coroutine function, for an ASGI server's loop.
 
-    None if a plain function among them may wait, which only a thread can do.
+    None if a plain function among them may wait, which only a thread may do.
     """
     functions = (*middleware, *step.middleware)
     runs_here = step.is_async or step.never_waits or step.answer_at_once is not None
@@ -103,7 +102,7 @@ def _at_once(call: Callable[[Any], Any]) -> Callable[[Any], Any]:
 def _here_or_in_thread(
     answer_at_once: Callable[[Any], bool], call: Callable[[Any], Any]
 ) -> Callable[[Any], Any]:
-    """Return a plain step as a coroutine function, which takes a thread where it may have to wait."""
+    """Return a plain step as a coroutine function, which uses a thread if it may have to wait."""
     call_in_thread = _in_request_thread(call)
 
     async def run(response: Any) -> None:
@@ -146,14 +145,14 @@ def as_sync(step: Step) -> Callable[[Any], Any]:
 def running_coroutines(call: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """Mark a plain step in which coroutines run, so that `next.runs_coroutines` tells middleware around it.
 
-    What they need is best there before: a coroutine cannot wait where it reads an attribute.
+    What they need should be ready before: a coroutine cannot wait while it reads an attribute.
     """
     call.runs_coroutines = True  # type: ignore[attr-defined]
     return call
 
 
-# A step's `next` calls the `enter` of the step inside: one call for each. When it has returned, the response
-# is given or an exception has passed, so the response's state tells that `next` was called already.
+# A step's `next` calls the `enter` of the step inside: one call for each. After it has returned, a response
+# has been given or an exception raised, so the response's state tells that `next` was called already.
 
 
 def _around(middleware: Middleware, inner: Step, position: int) -> Step:
@@ -217,7 +216,7 @@ def _enter_async(middleware: Middleware, call_next: Callable[[Any], Any]) -> Cal
 def _once(call: Callable[[Any], Any], position: int) -> Callable[[Any], Any]:
     """Return an async step that cannot be entered again while it runs.
 
-    Its coroutine is kept, so that middleware that does not await it can be told so.
+    Its coroutine is kept, so that middleware that does not await it gets an error.
     """
 
     def call_next(response: Any) -> Any:
@@ -231,7 +230,7 @@ def _once(call: Callable[[Any], Any], position: int) -> Callable[[Any], Any]:
 
 
 def take_response(response: Any) -> bool:
-    """Take the response from middleware, for a handler; return whether there is any around it."""
+    """Take the response from middleware, for a handler; return whether there is middleware around it."""
     has_middleware: bool = response._in_middleware
     if has_middleware:
         if response._state:
@@ -276,7 +275,7 @@ def _respond(result: object, middleware: Middleware, response: Response) -> None
     """Respond with the result of middleware, in place of an earlier response."""
     if result is None or result is response:
         if response._state == OPEN and response._status_was_set and response._status in BODYLESS:
-            response.end()  # the status alone is a whole response
+            response.end()  # a status alone is a complete response
         elif response._state <= OPEN:
             _refuse_missing_await(middleware, response)
             raise RuntimeError(
@@ -294,12 +293,12 @@ async def _refuse_next_later(response: Response) -> None:
 
 
 def _refuse_missing_await(middleware: Middleware, response: Response) -> None:
-    """Raise the exception for async middleware that has called `next()` and not awaited it."""
+    """Raise the exception for async middleware that has called `next()` without awaiting it."""
     coroutine, response._next_coroutine = response._next_coroutine, None
     if coroutine is not None and inspect.getcoroutinestate(coroutine) == inspect.CORO_CREATED:
         coroutine.close()
         raise RuntimeError(
-            f"the middleware {place_of(middleware)} called next() and did not await it: write `await next()`"
+            f"the middleware {place_of(middleware)} called next() without awaiting it: write `await next()`"
         )
 
 

@@ -1,7 +1,7 @@
-"""Whose code a file or a module is: this package's, or a project's.
+"""Whether a file or a module belongs to this package or to a project.
 
-In: names of files and modules, and texts with them. Out: whether they are of this package; the name under
-which projects are loaded, and texts in which a project's modules have the names of their files.
+In: names of files and modules, and texts that contain them. Out: whether they belong to this package; the
+name under which projects are loaded, and texts in which a project's modules have the names of their files.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ __all__ = ["DIRECTORY", "PROJECT_PACKAGE", "escaped", "is_ours", "unescaped", "w
 
 DIRECTORY = os.path.dirname(os.path.abspath(__file__)) + os.sep
 
-# The package of a project's modules, before its number. No project knows of it.
+# The package of a project's modules, without its number. Projects never see it.
 PROJECT_PACKAGE = "_apiroutes_project_"
 
 # A module of a project, and what follows it without a space, such as a class.
@@ -21,7 +21,7 @@ _IN_PROJECT = re.compile(rf"\b{PROJECT_PACKAGE}\d+\.(\S*)")
 
 
 def is_ours(filename: str) -> bool:
-    """Return whether a file is one of this package."""
+    """Return whether a file belongs to this package."""
     return filename.startswith(DIRECTORY)
 
 
@@ -31,7 +31,7 @@ def escaped(name: str) -> str:
 
 
 def unescaped(part: str) -> str:
-    """Return the name of the file or directory that a part of a module's name stands for."""
+    """Return the name of the file or directory for a part of a module's name."""
     return part.replace("%2E", ".").replace("%25", "%")
 
 
@@ -40,5 +40,5 @@ def without_package(text: str) -> str:
     return _IN_PROJECT.sub(lambda match: unescaped(_PY.sub("", match[1])), text)
 
 
-# The end of a file's name that an import could not spell.
+# The end of a file's name, which an import could not contain.
 _PY = re.compile(rf"{re.escape(escaped('.py'))}(?=\W|$)")

@@ -1,11 +1,11 @@
-"""Draft mode and preview data: cookies that say so, signed with the project's secret key.
+"""Draft mode and preview data: cookies for both, signed with the project's secret key.
 
-In: an environ with cookies, a response to set them on, the keys. Out: whether a valid cookie came, and its
-data; Set-Cookie lines. What is not valid counts as absent and raises nothing. Without a key RuntimeError is
-raised where one would be set, TypeError or ValueError for data that JSON or a cookie cannot hold.
+In: an environ with cookies, a response on which to set them, the keys. Out: whether a valid cookie came, and
+its data; Set-Cookie lines. An invalid cookie counts as absent and raises nothing. Setting a cookie raises
+RuntimeError without a key, and TypeError or ValueError for data that JSON or a cookie cannot contain.
 
-The cookies have the names and the meaning that they have in Next.js. They are signed and not encrypted: a
-client can read the data.
+The cookies have the same names and meaning as in Next.js. They are signed but not encrypted: a client can
+read the data.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _MAX_DEPTH = 64
 
 
 def has_valid_draft_cookie(environ: Environ, secret_keys: SecretKeys | None) -> bool:
-    """Return whether a request is in draft mode: its cookie is signed by one of the keys, and not expired."""
+    """Return whether a request is in draft mode: one of the keys has signed its unexpired cookie."""
     header = environ.get("HTTP_COOKIE")
     if not header or _DRAFT not in header or secret_keys is None:
         return False
@@ -51,7 +51,7 @@ def has_valid_draft_cookie(environ: Environ, secret_keys: SecretKeys | None) -> 
 
 
 def draft_cookies(header: str) -> str:
-    """Return the pairs of a Cookie header that are for draft mode, valid or not; "" if it has none."""
+    """Return the pairs of a Cookie header that are for draft mode, valid or not; "" without such pairs."""
     if _DRAFT not in header:
         return ""
     pairs = (pair.strip() for pair in header.split(";"))
@@ -70,7 +70,7 @@ def read_preview_data(environ: Environ, secret_keys: SecretKeys | None) -> Any:
 
 
 def _read(name: str, header: str, secret_keys: SecretKeys) -> dict[str, Any] | None:
-    """Return the content of a cookie, None where it is absent, expired or not ours."""
+    """Return the content of a cookie; None if it is absent, expired or not ours."""
     signed = unsign(f"drafts.{name}", secret_keys, parse_cookies(header).get(name, ""))
     if signed is None:
         return None
@@ -89,12 +89,12 @@ def _read(name: str, header: str, secret_keys: SecretKeys) -> dict[str, Any] | N
 
 
 def change_draft_mode(response: _Response, enabled: bool) -> _Response:
-    """Have the client's next requests be in draft mode, until its browser is closed; or end that.
+    """Turn draft mode on for the client's later requests, until its browser is closed; or turn it off.
 
-    Like the others it returns the response.
+    Like the other setters, it returns the response.
     """
     if not isinstance(enabled, bool):
-        raise TypeError(f"write set_draft_mode(True) or set_draft_mode(False), and not {shown(enabled)}")
+        raise TypeError(f"write set_draft_mode(True) or set_draft_mode(False), not {shown(enabled)}")
     keys = _keys_of(response)
     _set_cookie(response, _DRAFT, _sign(_DRAFT, keys, None) if enabled else None)
     return response
@@ -108,7 +108,7 @@ def write_preview_data(response: _Response, data: Any, max_age: float | None) ->
     except Exception as error:
         refuse_unencodable(data, error)
     if len(text) > _MAX_DATA:
-        raise ValueError(f"preview data may have {_MAX_DATA} bytes as JSON, and this has {len(text)}")
+        raise ValueError(f"preview data may have {_MAX_DATA} bytes as JSON, but this has {len(text)}")
     try:
         plain = decode_json(text, _MAX_DEPTH)
     except ApiError as error:
@@ -120,7 +120,7 @@ def write_preview_data(response: _Response, data: Any, max_age: float | None) ->
 
 
 def clear_preview_data(response: _Response) -> _Response:
-    """End draft mode, and have the client forget the preview data."""
+    """End draft mode, and make the client forget the preview data."""
     _keys_of(response)
     _set_cookie(response, _DRAFT, None)
     _set_cookie(response, _DATA, None)
@@ -135,7 +135,7 @@ def _keys_of(response: Any) -> SecretKeys:
 
 
 def _expiry(max_age: float | None) -> int | None:
-    """Return the time when a cookie expires, which the server checks: a client may keep it for longer."""
+    """Return the time when a cookie expires, which the server checks: a client may keep it longer."""
     if max_age is None:
         return None
     if not isinstance(max_age, (int, float)) or not -(10**10) < max_age < 10**10:
@@ -144,15 +144,15 @@ def _expiry(max_age: float | None) -> int | None:
 
 
 def _sign(name: str, keys: SecretKeys, expires: int | None, data: Any = None) -> str:
-    # Signed for one name: those of another name are not valid here.
+    # Signed for one name: cookies with another name are not valid here.
     return sign(f"drafts.{name}", keys, encode_json({"expires": expires, "data": data}))
 
 
 def _set_cookie(response: Any, name: str, value: str | None, max_age: float | None = None) -> None:
-    """Set a cookie, or delete it for None, in place of what the response has set for that name before.
+    """Set a cookie, or delete it for None, in place of an earlier cookie with that name in the response.
 
-    A page of another origin, such as the editor's of a CMS, shows the site in a frame: there a browser sends
-    cookies with SameSite=None alone, which it takes over https alone.
+    A page of another origin, such as the editor of a CMS, shows the site in a frame: there, a browser sends
+    only cookies with SameSite=None, which it accepts only over https.
     """
     lines = response.get_header("Set-Cookie") or []
     others = [line for line in lines if not line.startswith(f"{name}=")]

@@ -29,10 +29,10 @@ __all__ = ["CheckedEndpoint", "Endpoint", "MakeStep"]
 
 _log = logging.getLogger("apiroutes")
 
-# Templates of records: what groups records, as Sentry does, goes by them.
+# Templates of records: tools that group records, such as Sentry, use them.
 _UNANSWERED = "API resolved without sending a response for %s (%s): "
 _RETURNED_NONE = _UNANSWERED + "`%s` returned None. Return a value, such as a dict, or call res.end()."
-_SET_STATUS_ALONE = _UNANSWERED + "`%s` set a status alone. Return a value, or call res.end()."
+_SET_STATUS_ALONE = _UNANSWERED + "`%s` only set a status. Return a value, or call res.end()."
 
 # Classes whose instances can only be values for JSON when a handler returns them.
 _VALUES: set[type] = {dict, list}
@@ -48,7 +48,7 @@ def _make_step(endpoint: Endpoint, method: str, handler: Handler) -> Step:
 
 
 class Endpoint:
-    """The handlers of one route: `steps` has a step for each method, and RouteModule.ANY."""
+    """The handlers of one route: `steps` contains a step for each method, and for RouteModule.ANY."""
 
     def __init__(self, module: RouteModule, limits: Limits, make_step: MakeStep = _make_step) -> None:
         self.module = module
@@ -68,7 +68,7 @@ class Endpoint:
             if response._state == OPEN:
                 self._end_unanswered(handler, response)
         elif response._state != OPEN:
-            # Record: A handler writes to `res` and returns a value as well.
+            # Record: A handler responds through `res` and returns a value as well.
             _log.warning(
                 "%s returned %s after it had responded; the returned value is ignored",
                 handler.place,
@@ -85,7 +85,7 @@ class Endpoint:
                 _VALUES.add(cls)
 
     def told(self, error: InvalidRequest, handler: Handler, request: Request) -> BaseException:
-        """Return what a client is told of a request that does not fit what the handler takes."""
+        """Return the error for a client whose request does not match the handler's types."""
         return error
 
     def _end_unanswered(self, handler: Handler, response: Response) -> None:
@@ -93,10 +93,10 @@ class Endpoint:
         if not is_whole and not self.module.config.external_resolver:
             arguments = self.pattern, handler.place, handler.name
             if not response._status_was_set:
-                # Record: A handler returns None without having responded; the client gets a 500.
+                # Record: A handler returns None without responding; the client gets a 500.
                 _log.error(_RETURNED_NONE, *arguments)
                 raise NoResponseError(_RETURNED_NONE % arguments)
-            # Record: A handler sets a status and nothing else; the client gets the status without content.
+            # Record: A handler only sets a status; the client gets the status without content.
             _log.warning(_SET_STATUS_ALONE, *arguments)
         response.end()
 
@@ -115,7 +115,7 @@ class Endpoint:
 
 
 class CheckedEndpoint(Endpoint):
-    """An endpoint of the development mode, which checks responses against what their handlers declare."""
+    """An endpoint in development mode, which checks responses against the declarations of their handlers."""
 
     def __init__(self, module: RouteModule, limits: Limits, make_step: MakeStep = _make_step) -> None:
         self._checks = {
@@ -125,7 +125,7 @@ class CheckedEndpoint(Endpoint):
         super().__init__(replace(module, handlers=handlers), limits, make_step)
 
     def told(self, error: InvalidRequest, handler: Handler, request: Request) -> BaseException:
-        """Return the error, which says where to find what is not in the query."""
+        """Return the error, with a hint where to find a value that is not in the query."""
         return found_in_body(error, None if handler.signature.takes_content else request.body)
 
     def respond(self, result: Any, handler: Handler, request: Request, response: Response) -> None:
@@ -138,7 +138,7 @@ class CheckedEndpoint(Endpoint):
         doubt = check.doubt(result, response.status_code)
         if doubt is not None:
             # Record WARNING "HANDLER returned N, which is sent as content …": Development only: a handler
-            # returns an int such as 404, which is content and no status.
+            # returns an int such as 404, which is content, not a status.
             _log.warning("%s %s", handler, doubt)
         reason = check.why_not(
             request.method,
@@ -153,9 +153,9 @@ class CheckedEndpoint(Endpoint):
 
 
 def _checked(handler: Handler) -> Handler:
-    """Return a handler that says where to find what is not in the query.
+    """Return a handler that hints where to find a value that is not in the query.
 
-    Its result is the response where it has used it, so that `respond` is called.
+    Its result is the response if the handler has used that, so that `respond` is called.
     """
     call = handler.call
 
@@ -171,7 +171,7 @@ def _checked(handler: Handler) -> Handler:
 
 
 def _by_method(steps: Mapping[str, Step]) -> dict[str, Step]:
-    """Return a step for every method (RFC 9110 sections 9.3.2, 9.3.7 and 15.5.6); ANY has the rest."""
+    """Return a step for every method (RFC 9110 sections 9.3.2, 9.3.7 and 15.5.6); ANY is for the rest."""
     allowed = set(steps) | {"OPTIONS"} | ({"HEAD"} if "GET" in steps else set())
     allow = ", ".join(sorted(allowed))
     every = {

@@ -32,12 +32,12 @@ def write_exception(
     write_fault: WriteFault,
     explain: ExplainRefusal | None = None,
 ) -> None:
-    """Respond to an exception; `write_fault` does it for a fault of the server.
+    """Respond to an exception; `write_fault` does so for server errors.
 
-    `explain` may know more of an error of the client's than its text says.
+    `explain` may add details to the text of a client error.
     """
     if isinstance(error, InvalidRequest):
-        _write_mismatches(error, request, response)
+        _write_invalid(error, request, response)
     elif isinstance(error, NoResponseError):
         write_fault(error, request, response)
     elif isinstance(error, ApiError):
@@ -65,7 +65,7 @@ def write_error(
 ) -> None:
     """Respond with an error: text/plain, or RFC 9457's problem+json when Accept prefers JSON."""
     headers = list(headers)
-    # Headers that describe other content go; an error is for this request alone (RFC 9111 section 3).
+    # Headers that describe other content are dropped; an error is only for this request (RFC 9111 section 3).
     for name in (*CONTENT_FIELDS, "cache-control", *(name for name, _ in headers if name.lower() != "vary")):
         response.remove_header(name)
     response.set_header("Cache-Control", "no-store")
@@ -90,12 +90,12 @@ def _lines_of(error: ApiError) -> Iterable[tuple[str, str]]:
             yield name, value
 
 
-def _write_mismatches(error: InvalidRequest, request: Request, response: Response) -> None:
-    """Respond with all mismatches, as text for browsers and as problem+json for other clients."""
+def _write_invalid(error: InvalidRequest, request: Request, response: Response) -> None:
+    """Respond with all errors, as text for browsers and as problem+json for other clients."""
     write_error(request, response, error.status, error.message)
     if not prefers_text(request.environ.get("HTTP_ACCEPT")):
-        mismatches = [{"place": place, "message": message} for place, message in error.mismatches]
-        _put_problem(response, "The request is not valid.", errors=mismatches)
+        errors = [{"place": place, "message": message} for place, message in error.errors]
+        _put_problem(response, "The request is not valid.", errors=errors)
 
 
 def _put_problem(response: Response, detail: str, **more: Any) -> None:

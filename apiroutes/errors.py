@@ -181,15 +181,23 @@ def phrase(status: int) -> str:
 
 
 class InvalidRequest(ApiError):
-    """A request that does not match its handler's types: 422, with every mismatch.
+    """A request that does not fit: a 422 that lists what is wrong, and where.
 
-    `mismatches` are pairs of a place, such as `body.items[3].price`, and a message.
+    apiroutes raises it for a request that does not fit the types of its handler. Raise it for rules that
+    types cannot express: `raise InvalidRequest([("body.name", "is taken")])`. Its argument is an attribute, a
+    tuple; `status` is 422. Raises TypeError for anything but pairs.
+
+    Args:
+        errors: Pairs of a place, such as `body.items[3].price`, and a message. The client gets all of them:
+            as `errors` of a problem document (RFC 9457), or as lines of text if it prefers text.
     """
 
-    def __init__(self, mismatches: Sequence[tuple[str, str]]) -> None:
-        lines = [f"{place}: {message}" for place, message in mismatches]
-        super().__init__(422, "\n".join(lines))
-        self.mismatches = tuple(mismatches)
+    def __init__(self, errors: Iterable[tuple[str, str]]) -> None:
+        errors = tuple(errors)
+        if any(isinstance(error, str) or len(error) != 2 for error in errors):
+            raise TypeError("InvalidRequest takes pairs: write InvalidRequest([(place, message)])")
+        super().__init__(422, "\n".join(f"{place}: {message}" for place, message in errors))
+        self.errors = errors
 
 
 class BodyCutOff(ApiError):

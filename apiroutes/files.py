@@ -1,8 +1,8 @@
 """A file from disk as a response's content, and the headers that describe it.
 
 In: a path, a name. Out: content that is sent whole, in part or not at all, depending on the request's
-preconditions and Range (RFC 9110 sections 13 and 14). Raises OSError for a path that is not a readable
-file, and ApiError 412 and 416.
+preconditions and Range (RFC 9110 sections 13 and 14). Raises OSError for a path that is not a readable file,
+and ApiError 412 and 416.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ __all__ = ["FileContent", "PassedContent", "Selectable", "disposition_of", "type
 # O_NONBLOCK, or opening a pipe would wait for its writer; O_BINARY, or Windows would translate line ends.
 _FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
-# Encodings that browsers undo, and the types of files that keep theirs.
+# Encodings that browsers decode, and the types of files that stay encoded.
 _CONTENT_ENCODINGS = frozenset(("gzip", "br"))
 _ENCODED_TYPES = {"gzip": "application/gzip", "bzip2": "application/x-bzip2", "xz": "application/x-xz"}
-# RFC 9239 section 6.1: older tables have another name for text/javascript.
+# RFC 9239 section 6.1: older tables have another type in place of text/javascript.
 _TEXT_TYPES = ("text/", "application/javascript")
 
 # RFC 6266 appendix D: characters in a quoted name that some clients misread.
@@ -46,20 +46,19 @@ _NOT_IN_304 = frozenset(
 
 
 class Selectable:
-    """Content of which a part can be requested: the whole, until `select` chooses.
+    """Content of which clients can request a part: the whole content until `select` chooses a part.
 
-    `size` is in bytes. Exactly the announced length is sent: content is cut there, and raises EOFError
-    if it is shorter.
+    `size` is in bytes. Exactly the announced length is sent: longer content is cut, and shorter content
+    raises EOFError.
     """
 
     def __init__(self, size: int) -> None:
         self.size = self._left = size
 
     def select(self, environ: Environ, status: int, headers: HeaderList) -> tuple[int, HeaderList]:
-        """Return the status and headers to send, in place of those of the finished response.
+        """Return the status and headers to send, in place of those in the finished response.
 
-        The content is then the part that they describe. Raises ApiError 412 and 416, with the content
-        closed.
+        The content is then the part that they describe. Raises ApiError 412 and 416, and closes the content.
         """
         headers = [line for line in headers if line[0].lower() != "content-length"]
         method = environ.get("REQUEST_METHOD")
@@ -72,7 +71,7 @@ class Selectable:
             if status == 304:
                 self._left = 0
                 return 304, [line for line in headers if line[0].lower() not in _NOT_IN_304]
-            # Section 14.2: Range is defined for GET alone.
+            # Section 14.2: Range is defined only for GET.
             if method == "GET" and "HTTP_RANGE" in environ and has_part(environ, headers):
                 status, headers = self._part(environ["HTTP_RANGE"], headers)
         headers.append(("Content-Length", str(self._left)))
@@ -110,7 +109,7 @@ class Selectable:
         raise NotImplementedError
 
     def _read(self, most: int) -> bytes:
-        """Return some bytes, `most` at most; none at the end."""
+        """Return some bytes, at most `most`; none at the end."""
         raise NotImplementedError
 
     def close(self) -> None:
@@ -119,10 +118,10 @@ class Selectable:
 
 
 class FileContent(Selectable):
-    """An opened file. `etag` and `last_modified` are header values, as of its opening.
+    """An open file. `etag` and `last_modified` are header values, as of its opening.
 
-    It is closed by `close`, and at the latest with the object, because a response can be dropped
-    for another.
+    It is closed by `close`, or at the latest with the object, because a response can be dropped in favour of
+    another.
     """
 
     # A descriptor rather than a file object, which would warn if the garbage collector closed it.
@@ -137,8 +136,8 @@ class FileContent(Selectable):
             code = errno.EISDIR if stat.S_ISDIR(status.st_mode) else errno.EINVAL
             raise OSError(code, f"{os.strerror(code)}; only a regular file can be sent", os.fspath(path))
         super().__init__(status.st_size)
-        # Strong (section 8.8.1), because a download is only resumed with a strong tag. The time of the
-        # last write can be set back, that of the last change (ctime) cannot, and a file that replaces
+        # Strong (section 8.8.1), because a download is only resumed with a strong tag. The time of the last
+        # write can be set back, but the time of the last change (ctime) cannot, and a file that replaces
         # another has its own inode.
         version = status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino
         self.etag = f'"{content_hash(repr(version).encode())}"'
@@ -194,7 +193,7 @@ class PassedContent(Selectable):
 def type_of(name: str, as_attachment: bool = False) -> tuple[str, str | None]:
     """Return the Content-Type and the Content-Encoding of a file with this name.
 
-    A compressed file that is saved stays compressed; a browser decompresses only one that it shows.
+    A compressed file that is saved stays compressed; a browser decompresses only a file that it shows.
     """
     # The slash keeps "data:text/html,.png" from being read as a URL.
     media_type, encoding = mimetypes.guess_type("/" + name)
@@ -215,7 +214,7 @@ def with_charset(media_type: str) -> str:
 def disposition_of(name: str, as_attachment: bool = False) -> str:
     """Return a Content-Disposition with any name (RFC 6266 section 4.3).
 
-    The name is in ASCII, and by RFC 8187 as well where ASCII cannot hold it.
+    The name is in ASCII, and also in the notation of RFC 8187 if ASCII cannot represent it.
     """
     kind = "attachment" if as_attachment else "inline"
     # Unprintable characters could end the line, or show a name that the file does not get.

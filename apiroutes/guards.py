@@ -1,8 +1,8 @@
-"""A handler in two parts: the dependencies of its directories and module, and the handler inside of them.
+"""A handler in two parts: the dependencies of its directories and module, and the handler inside them.
 
-In: a handler, and its endpoint. Out: the handler without these dependencies, and what puts them around
-another function, such as one that may answer from a cache: they run for every request, whatever that function
-does. It raises what dependencies and the function raise.
+In: a handler, and its endpoint. Out: the handler without these dependencies, and a function that puts them
+around another function, such as one that may answer from a cache: they run for every request, whatever that
+function does. It raises what the dependencies and the function raise.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from apiroutes.structs import replace
 
 __all__ = ["Around", "split_guards"]
 
-# Puts something around a function of a response.
+# Wraps a function that takes a response.
 Around = Callable[[Callable[[Response], None]], Callable[[Response], None]]
 
 
 def split_guards(endpoint: Endpoint, handler: Handler) -> tuple[Handler, Around | None]:
-    """Return a handler without the dependencies around it, and what calls those; None if there are none.
+    """Return a handler without the dependencies around it, and what calls them; None if there are none.
 
-    The second part is given a function `inner(response)`, and returns one that is to be a `Step` with
-    `keeps_response`. That runs the dependencies on the request of the response, calls `inner`, and then lets
-    generators go on: with its exception, or after its stream, as they do around a handler. `inner` has the
-    response as a handler has it, and so calls the step of the other part, or responds itself. It is
-    not called if a dependency has responded.
+    The second part takes a function `inner(response)`, and returns a function for a `Step` with
+    `keeps_response`. That runs the dependencies on the request of the response, calls `inner`, and then
+    resumes generators: with its exception, or after its stream, as around a handler. `inner` gets the
+    response as a handler does, and so calls the step of the other part, or responds itself. It is not called
+    if a dependency has responded.
 
-    A dependency that both parts need is called once in each: the inner one may run for another request, or
-    not at all.
+    A dependency that both parts need is called once in each part: the inner part may run for another request,
+    or not at all.
     """
     dependencies = handler.dependencies
     around = None if dependencies is None else dependencies.guards
@@ -70,10 +70,12 @@ def _unless_answered(function: Callable[[Response], None]) -> Callable[[Response
     def call(response: Response) -> None:
         if not response._state:
             function(response)
-            response._in_middleware = False  # it is still a handler's, until the dependencies have ended
+            response._in_middleware = (
+                False  # it still belongs to a handler, until the dependencies have ended
+            )
 
     return call
 
 
 def _respond_nothing(result: Any, request: Any, response: Any) -> None:
-    """Leave the response as the function has made it."""
+    """Leave the response as it is."""

@@ -1,7 +1,7 @@
-"""The step of one handler: what it takes before the call, and what becomes of its result or its exception.
+"""The step of one handler: its inputs before the call, and the handling of its result or exception.
 
 In: a handler, and its endpoint, which responds with a result. Out: a `Step`. It raises what the handler
-raises, after the response is rolled back to what it was before.
+raises, after the response is rolled back to its earlier state.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ __all__ = ["Endpoint", "Planned", "PlannedHandler", "step_of", "sync_planned"]
 
 
 class Endpoint(Protocol):
-    """What a step needs of the endpoint of its route."""
+    """What a step needs from the endpoint of its route."""
 
     module: RouteModule
     limits: Limits
@@ -40,14 +40,14 @@ class Endpoint(Protocol):
 
 
 def step_of(endpoint: Endpoint, handler: Handler) -> Step:
-    """Return the step that calls one handler. After an error the response is what it was before.
+    """Return the step that calls one handler. An error rolls the response back to its earlier state.
 
     The step follows the rules of `Step.keeps_response` itself, because a step around it would cost another
     call. `_sync_call` and `_async_preparation` begin with the same lines: sharing them would cost a call
     of 70 to 120 ns, 4 to 7 % of the static route.
     """
     step = _step_of(endpoint, handler)
-    if inspect.isasyncgenfunction(handler.function):  # whose chunks are taken on a loop
+    if inspect.isasyncgenfunction(handler.function):  # a loop iterates its chunks
         running_coroutines(step.call)
     return step
 
@@ -63,7 +63,7 @@ def _step_of(endpoint: Endpoint, handler: Handler) -> Step:
 
 def _sync_call(endpoint: Endpoint, handler: Handler) -> Callable[[Response], None]:
     call, limit = handler.call, endpoint.response_limit
-    # A handler that takes the body as a type reads it when it is called.
+    # A handler that takes the body as a type reads the body when it is called.
     prepares, parses = not handler.signature.reads_body, endpoint.limits.parse
 
     def run(response: Response) -> None:
@@ -145,9 +145,9 @@ def _async_call(endpoint: Endpoint, handler: Handler) -> Callable[[Response], Co
 
 
 class Planned:
-    """What is called by a plan, which can be made anew with other dependencies."""
+    """A handler with a plan, which can be rebuilt with other dependencies."""
 
-    # Whether the step that calls the plan awaits it, so that every plan has to be a coroutine.
+    # Whether the step that calls the plan awaits it, so that every plan has to be a coroutine function.
     is_async = False
     _use: Callable[[Plan], None]
 
@@ -157,11 +157,11 @@ class Planned:
         self._target = target
 
     def plan(self) -> Plan:
-        """Return the plan with the dependencies that the project asks for."""
+        """Return the plan with the dependencies that the project declares."""
         return plan_of(self._target, self._graph)
 
     def functions(self) -> list[Callable[..., Any]]:
-        """Return the functions that the project depends on here, also those behind replaced ones."""
+        """Return the functions on which the project depends here, including those that are replaced."""
         nodes = (*self._dependencies.graph.nodes, *self._graph.nodes)
         return [node.asked for node in nodes]
 
@@ -170,7 +170,7 @@ class Planned:
         return key_of(function) in map(key_of, self.functions())
 
     def overridden(self, overrides: Overrides) -> Callable[[], None]:
-        """Return what makes requests call other dependencies from then on. Raises ParameterError."""
+        """Return a function that makes later requests call other dependencies. Raises ParameterError."""
         graph = self._dependencies.overridden(overrides)
         plan = plan_of(self._target, graph, must_be_async=self.is_async)
 
@@ -207,7 +207,7 @@ class PlannedHandler(Planned):
 
 
 def _responder(endpoint: Endpoint, handler: Handler) -> Callable[[Any, Any, Any], None]:
-    """Return the function that makes the response of what the handler has returned."""
+    """Return the function that makes the response from the handler's result."""
     limit, respond = endpoint.response_limit, endpoint.respond
 
     def respond_within_limit(result: Any, request: Any, response: Any) -> None:
@@ -223,7 +223,7 @@ def _responder(endpoint: Endpoint, handler: Handler) -> Callable[[Any, Any, Any]
 
 
 def sync_planned(plan: Plan, handler: Handler) -> tuple[Callable[[Response], None], Callable[[Plan], None]]:
-    """Return the step of a plan, and a function that gives it another plan.
+    """Return the step of a plan, and a function that replaces the plan.
 
     The step finds its plan in a cell, which costs a request nothing.
     """
@@ -280,9 +280,9 @@ def _async_planned(
 
 
 def _withdraw(response: Response) -> None:
-    """Take the handler's response back, because something may have been rolled back with the exception.
+    """Withdraw the handler's response, because the exception may have rolled something back.
 
-    What has left is cut off.
+    A response that is partly sent is cut off.
     """
     if response._checkpoint is None:
         response._checkpoint = UNTOUCHED
@@ -298,15 +298,15 @@ def _stands(
     handler: Handler,
     may_stand: bool = True,
 ) -> bool:
-    """Return whether the handler's response stands although an exception followed it.
+    """Return whether to keep the handler's response although an exception followed it.
 
-    Inside middleware the first response of a handler that responds twice does, and the second is logged:
-    by then middleware may rely on the first. Otherwise the response is rolled back to what it was before
-    the handler.
+    Inside middleware, the first response of a handler that responds twice is kept, and the second is logged:
+    middleware may rely on the first by then. Otherwise the response is rolled back to its state before the
+    handler.
     """
     is_second = has_middleware and isinstance(error, ResponseSentError) and response._is_complete()
     if may_stand and is_second:
-        # Record: A handler inside middleware responds a second time; the first response stands.
+        # Record: A handler inside middleware responds a second time; the first response is kept.
         log_fault(response.req, route_of(response.req), error, "changed its response after sending it")
         response._in_middleware = True
         return True

@@ -16,7 +16,7 @@ _Value = TypeVar("_Value")
 class lazy(Generic[_Value]):
     """An attribute computed on first use and kept in the instance, where it can be replaced.
 
-    Like functools.cached_property, without the lock that it takes before Python 3.12.
+    Like functools.cached_property, but without the lock that the latter takes before Python 3.12.
     """
 
     def __init__(self, compute: Callable[[Any], _Value]) -> None:

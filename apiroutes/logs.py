@@ -1,8 +1,8 @@
-"""The log of requests: a record for each fault, with its route, request id and traceback.
+"""The log of requests: a record for each server error, with its route, request id and traceback.
 
-In: a request and an event. Out: records of the logger `apiroutes`. A record never has the body, the
-query string, cookies or other headers; and no text that a client sent, or that an exception quotes,
-can make a line that looks like one of ours.
+In: a request and an event. Out: records of the logger `apiroutes`. A record never contains the body, the
+query string, cookies or other headers. No text that a client sent, or that an exception quotes, can make a
+line that looks like one of ours.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ __all__ = [
 
 _log = logging.getLogger("apiroutes")
 
-# What every record of the current request has: its `request_id`, `trace_id` and `route`, if they are known.
+# The attributes of every record of the current request: `request_id`, `trace_id` and `route`, if known.
 # Middleware sets it for what is inside of it.
 current_fields: ContextVar[Mapping[str, str]] = ContextVar("apiroutes.log", default=MappingProxyType({}))
 
@@ -53,9 +53,9 @@ _TRACEPARENT = re.compile(
 
 
 def log_fault(request: Any, route: str, error: BaseException, event: str = "failed") -> None:
-    """Log a fault of the server's in a route, and tell the request's observers of it.
+    """Log a server error in a route, and notify the request's observers.
 
-    That the end of the process has cancelled a coroutine is not a fault, and has no traceback.
+    A coroutine that the end of the process has cancelled is not an error, and is logged without a traceback.
     """
     if _is_cancelled_at_end(error):
         named = _named(request, route)
@@ -76,13 +76,13 @@ def _is_cancelled_at_end(error: BaseException) -> bool:
 
 
 def log_disconnect(request: Any, when: str) -> None:
-    """Log a client that left, without a traceback, because it is not a fault."""
+    """Log a client that left, without a traceback, because that is not a server error."""
     named = _named(request, route_of(request))
     _log.info(f"%s: the client left {when}", named, extra=_extra(request))
 
 
 def log_of_request(level: int, request: Any, template: str, *arguments: object) -> None:
-    """Log what became of a request, without a traceback, at a level of `logging`."""
+    """Log the outcome of a request, without a traceback, at a level of `logging`."""
     named = _named(request, route_of(request))
     _log.log(level, f"%s: {template}", named, *arguments, extra=_extra(request))
 
@@ -93,13 +93,13 @@ def route_of(request: Any) -> str:
 
 
 def request_id_of(request: Any) -> str | None:
-    """Return the request's id: the one that middleware set, otherwise the one that the client sent."""
+    """Return the request's id: the id that middleware set, otherwise the id that the client sent."""
     identifier = vars(request).get("context", {}).get("request_id")
     return _printable(str(identifier)) if identifier else sent_request_id(request.environ)
 
 
 def fields_of(request: Any, request_id: str | None) -> dict[str, str]:
-    """Return what the records of a request have, for `current_fields`."""
+    """Return the fields of a request's records, for `current_fields`."""
     known = {
         "request_id": request_id,
         "trace_id": sent_trace_id(request.environ),
@@ -110,7 +110,7 @@ def fields_of(request: Any, request_id: str | None) -> dict[str, str]:
 
 def sent_trace_id(environ: Environ) -> str | None:
     """Return the trace-id of `traceparent`, None if there is no valid one."""
-    trace = _TRACEPARENT.fullmatch(environ.get("HTTP_TRACEPARENT", ""))
+    trace = _TRACEPARENT.fullmatch(environ.get("HTTP_TRACEPARENT") or "")
     return None if trace is None else trace[1]
 
 
@@ -119,7 +119,7 @@ def sent_request_id(environ: Environ, key: str = "HTTP_X_REQUEST_ID") -> str | N
     trace_id = sent_trace_id(environ)
     if trace_id is not None:
         return trace_id
-    sent: str = environ.get(key, "")
+    sent: str = environ.get(key) or ""
     return sent if _REQUEST_ID.fullmatch(sent) else None
 
 
@@ -149,20 +149,20 @@ def _extra(request: Any) -> dict[str, Any]:
 
 
 def with_trace(extra: dict[str, Any], environ: Environ) -> dict[str, Any]:
-    """Return what a record has, with the trace that the client sent, if it sent one."""
+    """Return the extras of a record, with the trace that the client sent, if it sent one."""
     trace_id = sent_trace_id(environ)
     return extra if trace_id is None else {**extra, "trace_id": trace_id}
 
 
 def _escape_traceback(record: logging.LogRecord) -> bool:
-    """Indent and escape the traceback, because an exception's text can have any line."""
+    """Indent and escape the traceback, because an exception's text can contain any line."""
     if isinstance(record.exc_info, tuple) and record.exc_text is None:
         record.exc_text = "  " + printable_lines(text_of_exception(record.exc_info))
     return True
 
 
 def text_of_exception(exc_info: Any) -> str:
-    """Return the traceback of an exception, from the first call of the project on, with its text in short."""
+    """Return the traceback of an exception, from the first call of the project on, with a short text."""
     kind, error, calls = exc_info
     calls = _without_leading_calls_of_ours(calls)
     try:
@@ -179,9 +179,9 @@ def printable_lines(text: str) -> str:
 
 
 def _without_leading_calls_of_ours(calls: TracebackType | None) -> TracebackType | None:
-    """Return the calls from the first one outside of this package on; all, if there is none outside.
+    """Return the calls from the first call outside this package on; all calls if there is none outside.
 
-    The calls that lead to every handler say nothing of a fault in one.
+    The calls that lead to every handler say nothing about an error in one.
     """
     first = calls
     while first is not None and is_ours(first.tb_frame.f_code.co_filename):

@@ -1,7 +1,7 @@
 """From a request's path to the resource that answers it, and to the parameters that the path captures.
 
-In: an environ. Out: a resource and params; None for the fallback. A path that is bad, too long or not
-canonical gets a resource of its own, inside the same middleware.
+In: an environ. Out: a resource and params; None for the fallback. A path that is invalid, too long or not
+canonical gets its own resource, inside the same middleware.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ __all__ = ["LookUp", "Lookup"]
 LookUp = Callable[[Environ], "tuple[Resource | None, Params]"]
 
 _CONTENT_HEADERS = ("CONTENT_TYPE", "CONTENT_LENGTH")  # PEP 3333's two without HTTP_
-# What a query may be in a Location; everything else is percent-encoded.
+# Characters of a query that a Location may contain; others are percent-encoded.
 _QUERY = "!$%&'()*+,-./:;=?@[]_~"
 
 
 class Lookup:
     """Finds what answers a path: `find` takes an environ, and returns a resource and params.
 
-    `builtin` are the resources of built-in endpoints by path. With a fallback, `find` returns None for a
+    `builtin` are the resources of built-in endpoints, by path. With a fallback, `find` returns None for a
     path that no route matches.
     """
 
@@ -54,7 +54,7 @@ class Lookup:
         self._resources = project.resources
         self._not_found = project.not_found
         self._has_fallback = has_fallback
-        # The resource of every path without a route, where one will do for all.
+        # The resource for every path without a route, if one is enough for all.
         self._unknown = None if has_fallback else project.not_found.everywhere
         self._headers_too_large = _refusal("headers that are too large", _refuse_headers, limits_of(settings))
         self._prefix = [segment.text for segment in prefix_of(settings)]
@@ -70,7 +70,7 @@ class Lookup:
         self._by_parent: dict[str, tuple[Resource, str]] = {}
         if takes_plain_paths:
             for path, route in self._routes.by_path.items():
-                if path:  # an empty one gets a closer look, because an ASGI scope has none either
+                if path:  # an empty path is examined more closely, because an ASGI scope has no path either
                     self._by_path[path] = self._resources[route.file]
             for path, (route, name) in self._routes.by_parent.items():
                 self._by_parent[path] = self._resources[route.file], name
@@ -83,7 +83,7 @@ class Lookup:
         self.find = self._find_with_headers if checks_headers else self._find
 
     def refusing(self) -> LookUp:
-        """Return what looks up where the App cannot answer: a 503, but the fallback on its own paths."""
+        """Return a look-up for an App that cannot answer: a 503, except on the fallback's paths."""
         limits = self._headers_too_large.limits
         unavailable = _refusal("an application that has not started", _refuse, limits)
 
@@ -93,15 +93,15 @@ class Lookup:
         return find
 
     def _read_and_find(self, environ: Environ) -> tuple[Resource | None, Params]:
-        """Decode the path and find what answers it; None is the fallback."""
+        """Decode the path and find what answers it; None means the fallback."""
         return self._find_closely(environ.get("PATH_INFO") or "", environ)
 
     def _find_plainly(self, environ: Environ) -> tuple[Resource | None, Params]:
-        """Find what answers the path, and decode it only if it is not plain; None is the fallback."""
+        """Find what answers the path, and decode it only if it is not plain; None means the fallback."""
         path = environ.get("PATH_INFO") or ""
         query = environ.get("QUERY_STRING")
         target = f"{path}?{query}" if query else path
-        # Most targets are plain paths; the others get a closer look.
+        # Most targets are plain paths; others are examined more closely.
         if environ.get("RAW_URI") == target or is_sent_unescaped(path, environ):
             resource = self._by_path.get(path)
             if resource is not None and not query:
@@ -112,7 +112,7 @@ class Lookup:
                 return resource, {}
             parent, _, last = path.rpartition("/")
             below = self._by_parent.get(parent)
-            # A plain segment below a plain path needs no closer look; most have letters and digits alone.
+            # A plain segment below a plain path needs no decoding; most contain only letters and digits.
             is_word = last.isalnum() and last.isascii()
             if (is_word and (below is not None or parent in self._parents)) or is_plain(path):
                 if below is not None:
@@ -125,7 +125,7 @@ class Lookup:
         return self._find_closely(path, environ)
 
     def _find_with_headers(self, environ: Environ) -> tuple[Resource | None, Params]:
-        """Find what answers within the project's limits for headers, for servers that have none."""
+        """Find what answers within the project's limits for headers, for servers without limits."""
         resource, params = self._find(environ)
         if resource is not None and self._has_too_many_headers(environ):
             return self._headers_too_large, {}
@@ -136,15 +136,15 @@ class Lookup:
         fields = [key for key in environ if key.startswith("HTTP_") or key in _CONTENT_HEADERS]
         return (count is not None and len(fields) > count) or (
             size is not None
-            # A name and its value, without the prefix that CGI puts before most names.
+            # A name and its value, without the prefix that CGI adds to most names.
             and any(len(key.removeprefix("HTTP_")) + len(environ[key]) > size.bytes for key in fields)
         )
 
     def _find_too_long(self, path: str) -> tuple[Resource | None, Params]:
-        """Return what answers a target that is too long; nothing of it is decoded.
+        """Return what answers a target that is too long; no part of it is decoded.
 
-        With a fallback, the target is ours if a route matches its path as it is, or, where it has an
-        escape, if it lies below the prefix.
+        With a fallback, the target is ours if a route matches its path as it is or, if it contains an escape,
+        if it is below the prefix.
         """
         if self._has_fallback:
             is_ours = (
@@ -157,7 +157,7 @@ class Lookup:
         return self._not_found.below(nearby).instead("a target that is too long", _write_too_long), {}
 
     def _find_closely(self, path: str, environ: Environ) -> tuple[Resource | None, Params]:
-        if not path and is_asgi_scope(environ):  # the App's own affair
+        if not path and is_asgi_scope(environ):  # the App handles that itself
             return None, {}
         if target_size(path, environ) > self._max_target:
             return self._find_too_long(path)
@@ -168,8 +168,8 @@ class Lookup:
         canonical = [segment for segment in segments if segment] if "" in segments else segments
         match = None if defect is TargetDefect.DOTS else self._routes.match(canonical)
         if match is None:
-            # A path that no route matches is a 404, whatever it holds; only control characters are
-            # refused everywhere below the prefix.
+            # A path that no route matches is a 404, whatever it contains; only control characters are refused
+            # everywhere below the prefix.
             if defect is TargetDefect.CHARACTER and not self._has_fallback and self._is_ours(canonical):
                 return self._not_found.below(canonical).instead("a bad path", _write_bad_path), {}
             return self._unknown or self._unknown_below(canonical), {}
@@ -182,7 +182,7 @@ class Lookup:
         return resource, params
 
     def canonical_path(self, environ: Environ) -> str | None:
-        """Return the path to which a request for a route is redirected; None if it has that path already."""
+        """Return the path to which a request for a route is redirected; None if its path is canonical."""
         segments, _ = read_path(environ.get("PATH_INFO") or "", environ)
         return self._canonical_path(segments, [segment for segment in segments if segment])
 

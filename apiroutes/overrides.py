@@ -1,8 +1,9 @@
-"""Functions that handlers call instead of those that they depend on, as tests want it.
+"""Functions that handlers call in place of their dependencies, for tests.
 
-In: the routes of an App, a function, and its replacement. Out: the plans of handlers with dependencies, made
-anew, and what middleware calls that is a dependency as well; a request pays nothing. Raises TypeError for a
-replacement that cannot be called or filled, and ValueError for a function that nothing depends on.
+In: the routes of an App, a function, and its replacement. Out: the rebuilt plans of handlers with
+dependencies, and the replacements for middleware that is also a dependency; a request pays nothing. Raises
+TypeError for a replacement that cannot be called or whose parameters cannot be filled, and ValueError for a
+function that nothing depends on.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ __all__ = ["DependencyOverrides", "Override"]
 
 
 class Override:
-    """A replacement that holds until `undo` is called, or the `with` block of it ends."""
+    """A replacement that lasts until `undo` is called, or its `with` block ends."""
 
     def __init__(
         self, overrides: DependencyOverrides, function: Callable[..., Any], replacement: Callable[..., Any]
@@ -33,7 +34,7 @@ class Override:
         self._overrides = overrides
 
     def undo(self) -> None:
-        """Have the function called again that was called before; once."""
+        """Restore the earlier function, once."""
         self._overrides.remove(self)
 
     def __enter__(self) -> Override:
@@ -44,10 +45,10 @@ class Override:
 
 
 class DependencyOverrides:
-    """The replacements in an App. Of several for one function, the latest holds.
+    """The replacements in an App. Of several for one function, the latest applies.
 
-    `kind` is the class of its requests, by which middleware finds them. `forget` is called when they have
-    changed: it forgets what handlers have made with others.
+    `kind` is the class of its requests, through which middleware finds the replacements. `forget` is called
+    when they change: it discards what handlers have made with earlier ones.
     """
 
     def __init__(
@@ -61,7 +62,7 @@ class DependencyOverrides:
         self._lock = threading.Lock()
 
     def add(self, function: Callable[..., Any], replacement: Callable[..., Any]) -> Override:
-        """Have a replacement called instead of a function. Raises TypeError and ValueError."""
+        """Call a replacement instead of a function. Raises TypeError and ValueError."""
         if not callable(replacement):
             kind = type(replacement).__name__
             raise TypeError(
@@ -83,13 +84,13 @@ class DependencyOverrides:
         return override
 
     def remove(self, override: Override) -> None:
-        """Undo one, unless that has been done."""
+        """Undo a replacement, unless that has been done."""
         with self._lock:
             if override in self._active:
                 self._change([other for other in self._active if other is not override], override.function)
 
     def _change(self, active: list[Override], function: Callable[..., Any]) -> None:
-        """Make the plans of the handlers that need a function anew: all of them, or none."""
+        """Rebuild the plans of the handlers that need a function: all of them, or none."""
         replacements = {key_of(override.function): override.replacement for override in active}
         uses = [handler.overridden(replacements) for handler in self._handlers if handler.needs(function)]
         for use in uses:
@@ -110,13 +111,13 @@ class DependencyOverrides:
             return f"{message}: none of its handlers has dependencies"
         name = getattr(function, "__name__", type(function).__name__)
         if name in known and place_of(known[name]) == place_of(function):
-            return f"{message}: its file was imported twice, by another name. Import it as the routes do"
+            return f"{message}: its file was imported twice, under another name. Import it as the routes do"
         close = difflib.get_close_matches(name, known, 1, 0.5)
         return f"{message}. {_suggestion(close or sorted(known), known)}"
 
 
 def _steps_with_values(resources: Sequence[Resource]) -> Iterator[Any]:
-    """Yield the middleware that keeps a value for what comes after it, and is a dependency as well."""
+    """Yield the middleware that keeps a value for later steps, and is also a dependency."""
     for resource in resources:
         # In development a route with a mistake has no module, and the middleware around it is called.
         handlers = () if resource.module is None else resource.module.handlers.values()

@@ -1,7 +1,7 @@
-"""Places in a project: which of its files a frame belongs to, what stands on a line, where a function is.
+"""Places in a project: the file of a frame, the text of a line, the location of a function.
 
 In: file names, lines, functions, and the project's directory. Out: places, relative to that directory, with
-the line's text and the part of it to mark. A file that cannot be read has no text.
+the line's text and the part to mark. A file that cannot be read has no text.
 """
 
 from __future__ import annotations
@@ -44,12 +44,12 @@ __all__ = [
 
 Step = TypeVar("Step", bound=Callable[..., Any])
 
-# Directories of installed packages, which may lie below a project.
+# Directories of installed packages, which may be below a project.
 _INSTALLED = frozenset(("site-packages", "dist-packages", "node_modules"))
 
 
 class Place(NamedTuple):
-    """A line of a file; `source` is its text without indentation, of which `span` is to be marked."""
+    """A line of a file; `source` is its text without indentation, and `span` the part to mark."""
 
     file: str
     line: int | None = None
@@ -61,7 +61,7 @@ class Place(NamedTuple):
 
 
 class ProjectFrame(NamedTuple):
-    """A frame of a traceback in a file of the project; `columns` (from, to) are of its expression."""
+    """A frame of a traceback in a file of the project; `columns` (from, to) are for its expression."""
 
     file: str
     line: int | None
@@ -70,9 +70,9 @@ class ProjectFrame(NamedTuple):
 
 
 def project_file(filename: str, root: Path) -> str | None:
-    """Return a file's path relative to the project, None for one that is not the project's own.
+    """Return a file's path relative to the project; None for a file that does not belong to the project.
 
-    Packages that are installed below the project are not.
+    Packages that are installed below the project do not belong to it.
     """
     if not filename or filename.startswith("<") or is_ours(filename):
         return None
@@ -110,7 +110,7 @@ def _columns(code: CodeType, instruction: int, line: int) -> tuple[int, int] | N
 
 
 def caller_in(root: Path, mark: str | None = None) -> Place | None:
-    """Return the innermost call in the project that led here, with a mark; None where there is none."""
+    """Return the innermost call in the project that led here, with a mark; None without such a call."""
     frame = sys._getframe(1)
     while frame is not None:
         file = project_file(frame.f_code.co_filename, root)
@@ -127,9 +127,9 @@ def place_at(
     mark: str | None = None,
     columns: tuple[int, int] | None = None,
 ) -> Place:
-    """Return a place with its source: marked is the text `mark`, or the columns, or the whole line.
+    """Return a place with its source. It marks the text `mark`, or the columns, or the whole line.
 
-    What the line gives to a name such as `secret_key` is left out.
+    A value that the line assigns to a name such as `secret_key` is left out.
     """
     text = None if line is None else _line_of(root / file, line)
     if text is None or not text.strip():
@@ -158,7 +158,7 @@ def _line_of(path: Path, line: int) -> str | None:
 
 
 def _find(source: str, mark: str) -> int:
-    """Return where the text stands in the source, as a whole word if it is one; -1 if it does not."""
+    """Return the position of the text in the source, as a whole word if it is one; -1 if it is missing."""
     start = source.find(mark)
     while start >= 0:
         around = source[start - 1 : start] + source[start + len(mark) : start + len(mark) + 1]
@@ -178,9 +178,9 @@ def located(problem: Problem, place: Place) -> Problem:
 
 
 def with_source(problem: Problem, root: Path) -> Problem:
-    """Return the problem with the text of its line, where it has a line alone.
+    """Return the problem with the text of its line, if it has only a line.
 
-    Marked is the first name of the message, in backticks or quotation marks, that stands in the line.
+    It marks the first name in the message, in backticks or quotation marks, that the line contains.
     """
     if problem.line is None or problem.source is not None:
         return problem
@@ -196,7 +196,7 @@ def with_source(problem: Problem, root: Path) -> Problem:
 
 
 def name_of(step: object) -> str:
-    """Return the name of a step in the source: of the function, or of the function that made it."""
+    """Return the name of a step in the source: the function's name, or the name of its factory."""
     step = marked_object(step)
     if isinstance(step, type):
         return step.__name__
@@ -205,7 +205,7 @@ def name_of(step: object) -> str:
 
 
 def names_of(steps: Iterable[object]) -> list[str]:
-    """Return the names of the steps for lists: those that the project names, and those that are added."""
+    """Return the names of the steps for lists: steps that the project names, and steps that are added."""
     return [_shown_name(step) for step in steps if not is_implicit(step)]
 
 
@@ -214,7 +214,7 @@ def _shown_name(step: object) -> str:
 
 
 def added(step: Step) -> Step:
-    """Mark a function that the framework has put beside the project's own: lists say so."""
+    """Mark a function that the framework has added to the project's functions: lists say so."""
     step.is_added = True  # type: ignore[attr-defined]
     return step
 
@@ -225,7 +225,7 @@ def is_added(step: object) -> bool:
 
 
 def implicit(step: Step) -> Step:
-    """Mark a function that a setting has brought: no list of the project's middleware shows it."""
+    """Mark a function that a setting has added: no list of the project's middleware shows it."""
     step.is_implicit = True  # type: ignore[attr-defined]
     return step
 
@@ -248,7 +248,7 @@ def location_of(step: object) -> str | None:
 
 
 def is_built_in(step: object) -> bool:
-    """Return whether a step is one of this package, whatever functions of the project it calls."""
+    """Return whether a step belongs to this package, whatever functions of the project it calls."""
     step = marked_object(step)
     function = step if hasattr(step, "__code__") else getattr(type(step), "__call__", step)  # noqa: B004
     code = getattr(function, "__code__", None)

@@ -1,8 +1,8 @@
 """The readiness of this process for new requests, and its replacement when it is no longer ready.
 
-In: a server's conditions, and the reason for a replacement. Out: a bool; a line in the log. A load
-balancer asks by `readiness_path`, and needs a moment (`shutdown_delay`) between the response and the
-end of the listening socket.
+In: a server's conditions, and the reason for a replacement. Out: a bool; a log line. A load balancer asks
+through `readiness_path`, and needs a moment (`shutdown_delay`) between the response and the end of the
+listening socket.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ class _State:
     def __init__(self) -> None:
         self.conditions: list[Callable[[], bool]] = []
         self.replace: Callable[[], object] | None = None
-        self.requests: dict[int, object] = {}  # by process id: a fork of a process that asked has not
+        self.requests: dict[
+            int, object
+        ] = {}  # by process id: a fork of a process that has asked has not asked itself
         self.cannot_replace = False
 
 
@@ -36,7 +38,7 @@ def unready_when(condition: Callable[[], bool]) -> None:
 
 
 def replace_by(ask: Callable[[], object]) -> None:
-    """Set how a server replaces workers: `ask()`, called in a worker, asks for its replacement.
+    """Set how a server replaces workers: `ask()`, called in a worker, requests its replacement.
 
     The server starts a successor, and stops the worker when the successor serves. `ask` is called at
     most once in a process, from any thread, and must not wait. It raises OSError if the server cannot
@@ -48,21 +50,21 @@ def replace_by(ask: Callable[[], object]) -> None:
 def request_replacement(reason: str) -> None:
     """Ask the server to replace this process; only once, however often this is called.
 
-    `reason` begins the line in the log. The process serves until its successor does. If the server
-    cannot replace it, `is_ready` is False from now on.
+    `reason` begins the log line. The process serves until its successor does. If the server cannot replace
+    it, `is_ready` is False from now on.
     """
     request = object()
     if _state.requests.setdefault(os.getpid(), request) is not request:  # setdefault is atomic
         return
     _state.cannot_replace = not _ask()
     if _state.cannot_replace:
-        # Record: Too many handlers continue past their `maxDuration`, the event loop is blocked, or what
-        # `register` made has ended, and the server cannot start a successor.
+        # Record: Too many handlers continue past their `maxDuration`, the event loop is blocked, or
+        # `register` has ended too early, and the server cannot start a successor.
         _log.critical(
             "%s; this server cannot replace a worker: restart it (it reports that it is not ready)", reason
         )
     else:
-        # Record: The same, and the server starts a successor and stops this worker.
+        # Record: The same causes, but the server starts a successor and stops this worker.
         _log.critical("%s; this worker is being replaced", reason)
 
 
@@ -83,7 +85,7 @@ def is_replaced() -> bool:
 
 
 def is_ready() -> bool:
-    """Return whether neither the server nor this worker has been told to stop, and the worker is sound."""
+    """Return whether neither the server nor this worker was told to stop, and the worker is healthy."""
     if any(condition() for condition in _state.conditions):
         return False
     if _state.cannot_replace and is_replaced():

@@ -1,7 +1,8 @@
 """The project's own checks of its readiness, such as a ping of its database.
 
-In: functions by name, sync or async. Out: how each has ended. Raises nothing of theirs: why a check fails is
-logged when it begins to fail, and the load balancer that asks every few seconds is not told.
+In: functions by name, sync or async. Out: the outcome of each. Raises none of their exceptions: the reason
+why a check fails is logged when it begins to fail, and is not sent to the load balancer, which asks every few
+seconds.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ _log = logging.getLogger("apiroutes")
 
 
 class CheckResult(Struct, frozen=True):
-    """How a check has ended: "ok", "failed" or "timed out", after so many milliseconds."""
+    """The outcome of a check: "ok", "failed" or "timed out", after so many milliseconds."""
 
     status: str
     ms: float
@@ -37,9 +38,9 @@ class CheckResult(Struct, frozen=True):
 class ReadinessChecks:
     """Runs the checks of one App, each for at most `seconds`.
 
-    They run side by side, each in a thread of its own, a coroutine on the event loop. A check never runs
-    twice at a time: whoever asks meanwhile gets the result of the run that has begun, and one that hangs past
-    its time has failed until it ends.
+    They run at the same time, each in its own thread, coroutines on the event loop. A check never runs twice
+    at a time: a caller gets the result of a run in progress, and a check that hangs past its time limit
+    counts as failed until it ends.
     """
 
     def __init__(self, checks: Mapping[str, Check], seconds: float) -> None:
@@ -52,7 +53,7 @@ class ReadinessChecks:
 
 
 class _Check:
-    """One check, its run, and how the last one ended."""
+    """One check, its run, and the outcome of the last run."""
 
     def __init__(self, name: str, function: Check, seconds: float) -> None:
         self.name = name
@@ -63,7 +64,7 @@ class _Check:
         self._lock = threading.Lock()
 
     def begin(self) -> _Run:
-        """Return the run that is going on, or else a new one."""
+        """Return the run in progress, or else a new one."""
         with self._lock:
             run = self._run
             if run is None or run.has_ended.is_set() or run.process != os.getpid():
@@ -72,7 +73,7 @@ class _Check:
             return run
 
     def result_of(self, run: _Run) -> CheckResult:
-        """Wait for a run, at most until its time is over."""
+        """Wait for a run, at most until its time limit."""
         result = run.result()
         with self._lock:
             has_changed, self._status = self._status != result.status, result.status
@@ -85,18 +86,18 @@ class _Check:
             # Record: A check of `instrumentation.py` passes again after it had failed.
             _log.info("readiness check %s: ok again", self.name)
         elif status == TIMED_OUT:
-            # Record: A check takes longer than `check_timeout`; once for each change of its result.
+            # Record: A check takes longer than `check_timeout`; logged once for each change of its result.
             _log.warning("readiness check %s has not ended within %g s", self.name, self._seconds)
         elif run.error is None:
-            # Record: A check returns False; once for each change of its result.
+            # Record: A check returns False; logged once for each change of its result.
             _log.warning("readiness check %s failed: it returned False", self.name)
         else:
-            # Record: A check has raised; once for each change of its result.
+            # Record: A check has raised an exception; logged once for each change of its result.
             _log.warning("readiness check %s failed", self.name, exc_info=run.error)
 
 
 class _Run:
-    """One run of a check, in a thread for which the end of the process does not wait."""
+    """One run of a check, in a thread that the end of the process does not wait for."""
 
     def __init__(self, name: str, function: Check, seconds: float) -> None:
         self.process = os.getpid()
@@ -108,7 +109,7 @@ class _Run:
         self._until = self._began + seconds
         self._ended = 0.0
         self._status = FAILED
-        # Through ASGI the context tells which loop is the server's.
+        # With ASGI, the context tells which loop is the server's.
         arguments = contextvars.copy_context(), self._call
         self._thread = threading.Thread(
             target=_call_in_context, args=arguments, name=f"apiroutes-check-{name}", daemon=True
@@ -122,7 +123,7 @@ class _Run:
             self._end(FAILED, error)
 
     def result(self) -> CheckResult:
-        """Wait for the end, or for the end of the time."""
+        """Wait for the end, or for the time limit."""
         if not self.has_ended.wait(max(0.0, self._until - time.monotonic())):
             return CheckResult(TIMED_OUT, _milliseconds(time.monotonic() - self._began))
         return CheckResult(self._status, _milliseconds(self._ended - self._began))
@@ -132,7 +133,7 @@ class _Run:
             result = self._function()
             if hasattr(result, "__await__"):
                 result = coroutines.run_within(max(0.0, self._until - time.monotonic()), result)
-        except BaseException as error:  # SystemExit too, which would end this thread alone
+        except BaseException as error:  # SystemExit too, which would end only this thread
             is_late = isinstance(error, TimeoutError) and time.monotonic() >= self._until
             self._end(TIMED_OUT if is_late else FAILED, error)
         else:

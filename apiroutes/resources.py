@@ -1,4 +1,4 @@
-"""Resources: what answers a path, for each route and for paths without a route (RFC 9110 section 3.1).
+"""Resources (RFC 9110 section 3.1), which answer paths: of each route, and of paths without a route.
 
 In: steps that were composed at start. Out: the step for a request's method.
 """
@@ -28,20 +28,20 @@ KNOWN_METHODS = frozenset((*METHODS, "TRACE"))
 # RFC 9110 section 9.1: methods are case-sensitive tokens; all that exist are upper case.
 _METHOD = r"[A-Z][A-Z0-9-]{0,31}"
 
-# Answers a request by its response.
+# Answers a request through its response.
 Run = Callable[[ServerResponse], Any]
-# The same on an ASGI server's event loop; there is none where something in it may wait in its thread.
+# The same on an ASGI server's event loop; None if a step may wait, which needs a thread.
 LoopRun = Callable[[ServerResponse], Awaitable[None]]
 
 
 class Resource(Struct, frozen=True):
-    """Answers the requests to a path: by one function for each method, and one for the rest.
+    """Answers the requests to a path, with one function for each method and one for the rest.
 
     The functions take a response of the App's class; `on_loop` and `others_on_loop` are the same functions
-    for an event loop. `name` appears in logs. `pattern` is None where no route answers. `middleware` runs
-    around it, in this order; `module` is the route's: both are for listings, as are the `mistakes` that keep
-    the route from being served. `fixed_response` is the response to every GET that accepts text, where one
-    will do.
+    for an event loop. `name` appears in logs. `pattern` is None if no route answers. `middleware` runs around
+    it, in this order; `module` is the route's module. Both are for listings, and so are the `mistakes` that
+    keep the route from being served. `fixed_response` is the response to every GET that accepts text, if one
+    response is enough.
     """
 
     name: str
@@ -60,12 +60,12 @@ class Resource(Struct, frozen=True):
 
     @property
     def is_cached(self) -> bool:
-        """Whether its answers to GET are kept for everybody."""
+        """Whether its answers to GET are cached for all clients."""
         return self.module is not None and self.module.config.cache is not None
 
     @property
     def counts_in_memory(self) -> bool:
-        """Whether its requests are counted for a limit, in each worker by itself."""
+        """Whether each worker counts its requests by itself, for a rate limit."""
         return self._has_step("counts_in_memory")
 
     @property
@@ -92,13 +92,13 @@ class Resource(Struct, frozen=True):
         )
 
     def find_on_loop(self, method: str) -> LoopRun | None:
-        """Return what answers a method on an event loop; None where a thread has to."""
+        """Return the function that answers a method on an event loop; None if a thread has to answer."""
         return self.on_loop.get(method) if method in self.by_method else self.others_on_loop
 
     def why_off_loop(self, method: str) -> str | None:
-        """Return the name of the first plain function in a method's chain, which takes a thread.
+        """Return the name of the first plain function in a method's chain, which needs a thread.
 
-        None where an event loop runs all of it: middleware, dependencies and handler.
+        None if an event loop runs the whole chain: middleware, dependencies and handler.
         """
         assert self.module is not None
         handler = self.module.handlers[method]
@@ -116,8 +116,8 @@ class Resource(Struct, frozen=True):
 class NotFound:
     """Answers paths without a route: with a 404, inside the middleware of the directories above.
 
-    `write` writes it, where it shall say more than that. `complete` is given all middleware of a path, and
-    returns what runs.
+    `write` writes the 404, if it has to say more. `complete` gets all middleware of a path, and returns what
+    runs.
     """
 
     def __init__(
@@ -134,7 +134,7 @@ class NotFound:
         self._directories = directories
         self._limits = limits
         self._built: dict[tuple[int, ...], Resource] = {}
-        # The one resource for all such paths, where no directory has middleware.
+        # The one resource for all such paths, if no directory has middleware.
         self.everywhere = None if directories else self._resource(())
 
     def below(self, segments: Sequence[str]) -> Resource:
@@ -144,7 +144,7 @@ class NotFound:
             for index, (below, _) in enumerate(self._directories)
             if len(below) <= len(segments) and all(map(_fits, below, segments))
         )
-        # There are no more combinations than directories, so that all of them can be kept.
+        # There are no more combinations than directories, so all of them can be kept.
         resource = self._built.get(around)
         if resource is None:
             resource = self._built[around] = self._resource(around)
@@ -176,6 +176,6 @@ def _write_not_found(response: ServerResponse) -> None:
 
 
 def check_method(method: str) -> None:
-    """Raise ApiError 400 for what cannot be a method."""
+    """Raise ApiError 400 for an invalid method."""
     if not re.fullmatch(_METHOD, method):
         raise ApiError(400, "Bad Request")

@@ -1,7 +1,7 @@
 """The head of a response: its status and header lines, and the view of them that is `res.headers`.
 
-In: keys in lower case and checked header lines. Out: the same, in the order in which they were set.
-Raises TypeError when the view is written to. Nothing here asks whether the response may still change.
+In: keys in lower case and checked header lines. Out: the same, in the order in which they were set. Raises
+TypeError for a write to the view. Nothing here checks whether the response may still change.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from apiroutes.http import HeaderLines, decode_field_value, merge_vary
 
 __all__ = ["UNTOUCHED", "HeadersView", "ResponseHead", "Snapshot"]
 
-# The status, whether it was set, the first line of each header and the further ones.
+# The status, whether it was set, the first line of each header, and the further lines.
 Snapshot = tuple[int, bool, dict[str, tuple[str, str]], dict[str, list[tuple[str, str]]]]
 
 UNTOUCHED: Snapshot = (200, False, {}, {})
@@ -28,7 +28,7 @@ class ResponseHead:
     _status_was_set: bool
     _headers: dict[str, tuple[str, str]]
     _repeated_headers: dict[str, list[tuple[str, str]]] | None  # further lines of a header
-    _content_headers: HeaderLines  # that the content brings along unless a Content-Type was set
+    _content_headers: HeaderLines  # which the content adds unless a Content-Type was set
 
     def _lines_of(self, key: str) -> list[tuple[str, str]]:
         line = self._headers.get(key)
@@ -46,7 +46,7 @@ class ResponseHead:
             self._repeated_headers.pop(key, None)
 
     def _apply(self, change: str, key: str, lines: Sequence[tuple[str, str]]) -> None:
-        """Make a change: "set", "append" or "remove". Vary only ever gains members."""
+        """Make a change: "set", "append" or "remove". Vary only gains members."""
         if key == "vary" and change != "remove":
             self._add_to_vary(lines)
             return
@@ -67,7 +67,7 @@ class ResponseHead:
         return int(line[1]) if line is not None and line[1].isascii() and line[1].isdigit() else None
 
     def _adopt_head(self, status: int, headers: Sequence[tuple[str, str]]) -> None:
-        """Take over the head of an application's response; its headers replace those set before."""
+        """Adopt the head of an application's response; its headers replace headers set before."""
         self._status, self._status_was_set = status, True
         for key in {name.lower() for name, _ in headers} - {"set-cookie", "vary"}:
             self._drop(key)
@@ -97,7 +97,7 @@ class ResponseHead:
 
 
 class HeadersView(Headers):
-    """The headers of a response as they are whenever they are looked at."""
+    """A live view of the headers of a response."""
 
     def __init__(self, head: ResponseHead) -> None:
         self._head = head
@@ -118,7 +118,7 @@ class HeadersView(Headers):
         raise TypeError("res.headers is read-only: res.set_header(name, value) sets one")
 
     def copy(self) -> Any:
-        """Return the headers as they are now, as an object that can be written to."""
+        """Return the current headers as an object that can be changed."""
         return Headers(self._list)
 
     __copy__ = copy

@@ -1,7 +1,7 @@
-"""What is called before a response's head leaves, when it leaves, and when the response has ended.
+"""The functions that are called before a response's head leaves, when it leaves, and at the response's end.
 
-In: functions, from middleware and the framework. Out: their calls, each once, and in an order that fits that
-of middleware. Raises what they raise.
+In: functions, from middleware and the framework. Out: their calls, each once, and in an order that matches
+the order of middleware. Raises what they raise.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ __all__ = ["ResponseHooks", "at_once", "call_hook"]
 
 Function = TypeVar("Function", bound=Callable[..., object])
 
-# Given a stream as the server takes it, returns it with something around each chunk.
+# Takes a stream for the server, and returns it with a wrapper around each chunk.
 Surround = Callable[[Iterable[bytes]], Iterable[bytes]]
 
 
 class ResponseHooks:
-    """The functions that belong to one response; all are rarely set, so class defaults."""
+    """The functions that belong to one response; all are rarely set, so they are class defaults."""
 
     req: Any
     _in_middleware: bool
     _is_unbuffered: bool
-    # Functions to call before the head leaves, each with whether middleware has given it.
+    # Functions to call before the head leaves, each with whether middleware has added it.
     _head_hooks: list[tuple[Callable[..., object], bool]] | None = None
-    # Functions to call after those, by key. They outlive every response that is discarded.
+    # Functions to call after those, by key. They survive when a response is discarded.
     _departure_calls: dict[object, Callable[[Any], object]] | None = None
-    # Functions to call when the response has ended, each with what surrounds its chunks, if it is a stream.
+    # Functions to call when the response has ended, each with a wrapper for its chunks if it is a stream.
     _end_hooks: list[tuple[Callable[[Any], object], Surround | None, Callable[[], object] | None]] | None = (
         None
     )
@@ -45,8 +45,9 @@ class ResponseHooks:
     def _run_head_hooks(self, is_written: bool = False) -> None:
         """Call the functions of `before_head`, each once, then those of `_call_at_departure`.
 
-        When one of `before_head` fails the others are called before the head of the error. `is_written`:
-        whether `write` sends the head. On a server's loop, where it cannot wait, its connection does.
+        If a function of `before_head` fails, the others are called before the head of the error.
+        `is_written`: whether `write` sends the head. On a server's loop, where `write` cannot wait, its
+        connection calls them.
         """
         was_in_middleware, self._in_middleware = self._in_middleware, True
         try:
@@ -64,11 +65,11 @@ class ResponseHooks:
                 self._depart()
 
     def _call_at_departure(self, key: object, function: Callable[[Any], object]) -> None:
-        """Have `function` called once with the response right before its head leaves, whatever becomes of it.
+        """Call `function` once with the response right before its head leaves, whatever response that is.
 
-        Dependencies, middleware and what `before_head` was given have ended by then. It may wait, unless it
-        is marked by `at_once`, and takes the place of an earlier function with the same key. Once the head
-        has left it is not called.
+        Dependencies, middleware and the functions of `before_head` have ended by then. The function may wait,
+        unless it is marked with `at_once`, and replaces an earlier function with the same key. Once the head
+        has left, it is not called.
         """
         if self._departure_calls is None:
             self._departure_calls = {}
@@ -80,14 +81,14 @@ class ResponseHooks:
         return any(not _is_at_once(call) for call in list((self._departure_calls or {}).values()))
 
     def _depart(self, at_once: bool = False) -> None:
-        """Call the functions of `_call_at_departure`, also those that they add. Raises the first error.
+        """Call the functions of `_call_at_departure`, and functions that these add. Raises the first error.
 
-        Then the response that was given does not stand, as one may after other errors. With `at_once`, only
-        those that are marked so are called.
+        After such an error, the response is not kept, unlike after other errors. With `at_once`, only
+        functions with that mark are called.
         """
         calls, first = self._departure_calls or {}, None
         while keys := [key for key, call in list(calls.items()) if _is_at_once(call) or not at_once]:
-            for key in keys:  # to which other threads may add
+            for key in keys:  # other threads may add keys
                 try:
                     calls.pop(key)(self)
                 except Exception as error:
@@ -97,15 +98,15 @@ class ResponseHooks:
             try:
                 raise first
             finally:
-                del first  # whose traceback leads here: a cycle would wait for the collector
+                del first  # whose traceback leads here: a cycle would wait for the garbage collector
 
     def _depart_or_abort(self) -> None:
-        """Call them where it is too late for another response. Raises ResponseAborted."""
+        """Call them when it is too late for another response. Raises ResponseAborted."""
         try:
             self._depart()
         except Exception as error:
-            # Record: What has to be done before the head leaves, such as keeping a session, has failed, and
-            # no other response can be sent.
+            # Record: A task before the head leaves, such as storing a session, has failed, and no other
+            # response can be sent.
             log_fault(self.req, route_of(self.req), error, "failed before its response began")
             raise ResponseAborted(errno.ECONNRESET, "the response was not begun") from None
 
@@ -115,18 +116,18 @@ class ResponseHooks:
         surround: Surround | None = None,
         resume: Callable[[], object] | None = None,
     ) -> None:
-        """Have `function` called once with the response as it was sent, when it has ended, whole or not.
+        """Call `function` once with the response as it was sent, after its end, whether it is whole or not.
 
-        A response that is more than content in memory is first given to `surround`, as the server takes it.
-        `resume` is called at the end, before the functions of all that came later.
+        A response that is more than content in memory is first passed to `surround`, as the server gets it.
+        `resume` is called at the end, before all functions that were added later.
         """
         self._end_hooks = [*(self._end_hooks or ()), (function, surround, resume)]
         self._is_unbuffered = True
 
     def _end_with(self, outer: ResponseHooks) -> None:
-        """Take over what the response that is sent in the end is given for its end, or its departure.
+        """Adopt the functions that another response has for its end or its departure.
 
-        Both share the latter, as either may be given more while the handler runs.
+        Both responses share the latter, because either may get more while the handler runs.
         """
         if outer._departure_calls is None:
             outer._departure_calls = {}
@@ -143,12 +144,12 @@ class ResponseHooks:
             hook(self)
 
     def _withdraw(self) -> None:
-        """Let a response that was given not stand when the exception comes that is raised next."""
+        """Do not keep a response that was given when the next exception comes."""
         raise NotImplementedError
 
 
 def at_once(function: Function) -> Function:
-    """Mark a function for `_call_at_departure` that waits for nothing, so that a loop can call it."""
+    """Mark a function for `_call_at_departure` that never waits, so that a loop can call it."""
     function.is_at_once = True  # type: ignore[attr-defined]
     return function
 
@@ -158,7 +159,7 @@ def _is_at_once(function: object) -> bool:
 
 
 def call_hook(hook: Callable[..., object], response: ResponseHooks) -> None:
-    """Call a function that `before_head` was given, with the response if it has a parameter."""
+    """Call a function of `before_head`, with the response if it has a parameter."""
     result = hook(response) if _has_parameter(hook) else hook()
     if hasattr(result, "__await__"):
         coroutines.run(result)

@@ -1,8 +1,8 @@
 """The state of a response: whether it may change, and how it is discarded, replaced or failed.
 
 In: calls of the framework: the chain, the endpoint, deadlines, the bridge and `apiroutes.wsgi`. Out: the
-same response, ready for the next of them. Raises ResponseSentError when a handler changes what it has
-sent, and CancelledError in a call that was cancelled. Middleware may change a response until its first
+same response, ready for the next of them. Raises ResponseSentError if a handler changes a response that it
+has sent, and CancelledError in a call that was cancelled. Middleware may change a response until its first
 byte leaves.
 """
 
@@ -23,9 +23,15 @@ from apiroutes.response_hooks import ResponseHooks
 from apiroutes.streams import Begun, FileChunks, InContext, application_in, close, run_application
 from apiroutes.types import ASGIFunction, Environ, WSGIApplication
 
-__all__ = ["OPEN", "CLOSED", "SENT", "STARTED", "ResponseState"]
+__all__ = ["ENDED", "OPEN", "CLOSED", "SENT", "STARTED", "ResponseState"]
 
 _log = logging.getLogger("apiroutes")
+
+# The message where what goes on after a response uses it.
+ENDED = (
+    "cannot {}: the response has ended, because its handler has returned. A task, a thread or a timer cannot "
+    "go on with it: return a generator, plain or async, that yields what is to be sent"
+)
 
 # A change that middleware has made: "set", "append", "remove" or "status"; a header's key; its lines as
 # they go over the wire, or the status.
@@ -34,9 +40,9 @@ _Change = tuple[str, str, Any]
 # A head, its hooks, and the innermost async middleware that has called `next()`.
 Mark = tuple[Snapshot, list[tuple[Callable[..., object], bool]], int]
 
-# Where a response is: nothing sent, content given, head on the wire, or closed to a call that was
-# cancelled; or nothing sent since an exception, so that middleware may respond but not call `next`. Plain
-# numbers, because the members of a class are found more slowly.
+# The state of a response: nothing sent, content given, head sent, or closed to a call that was cancelled; or
+# nothing sent since an exception, so that middleware may respond but not call `next`. Plain numbers, because
+# attributes of a class are looked up more slowly.
 OPEN, SENT, STARTED, CLOSED, FAILED = 0, 1, 2, 3, -1
 
 
@@ -46,33 +52,35 @@ class ResponseState(ResponseHead, ResponseHooks):
     Other files read these attributes directly: a call or a property for each would cost every request.
     """
 
-    # Rarely set, so class defaults; what every request reads is set in `__init__`.
+    # Rarely set, so they are class defaults; attributes that every request reads are set in `__init__`.
     _stream: Iterator[bytes | str] | None = None
-    _sends_file = False  # whether the stream is a file, and not code of the handler's
-    # That responds instead: of WSGI, or of ASGI.
+    _sends_file = False  # whether the stream is a file, not code of the handler
+    # The WSGI or ASGI application that responds instead.
     _application: WSGIApplication | ASGIFunction | None = None
     _write: Callable[[bytes], object] | None = None  # set once the head has left
     _written = 0  # bytes
-    _unwritten: Iterable[bytes] = ()  # what was written, where the server takes it at the end
-    # The line of Cache-Control that lets caches of others keep the response, if it is not the project's own.
+    _unwritten: Iterable[bytes] = ()  # what was written, if the server gets it at the end
+    # The line of Cache-Control that lets shared caches store the response, unless the project has set its
+    # own.
     _shared_control: tuple[str, str] | None = None
-    _ends_when_closed = False  # whether content in memory has been sent when the server closes it, no sooner
+    _ends_when_closed = False  # whether content in memory counts as sent only when the server closes it
     _has_ended = False
     _cut_by: BaseException | None = None  # the exception that came when bytes had left
     # The head before the handler ran, and what middleware has changed since it responded.
     _checkpoint: Snapshot | None = None
     _changes: list[_Change] | None = None
-    # While a handler computes for the cache: its request and response, and what gives up its lease.
+    # While a handler computes for the cache: its request and response, and a function that gives up its
+    # lease.
     _computing: tuple[tuple[Any, ...], Callable[[], object]] | None = None
-    # Called with the response that is sent, where the deadline passes before the cache has answered.
+    # Called with the response that is sent if the deadline passes before the cache has answered.
     _when_late: Callable[[Any], object] | None = None
     _answered_error: BaseException | None = None  # the exception that the response was made for,
-    _answered_status = 0  # and its status, whatever middleware sets while the exception travels on
+    _answered_status = 0  # and its status, whatever middleware sets while the exception propagates
     _coroutine: Any = None  # of an async handler that was called,
     _entered_by_middleware = False  # and whether it took the response from middleware
     _position = 0  # of the innermost async middleware that has called next()
     _next_coroutine: Any = None  # that it was given
-    # What the ETags that the App makes begin with: '"', 'W/"', or "" if it makes none for the content.
+    # The beginning of the ETags that the App makes: '"', 'W/"', or "" if it makes none for the content.
     _etag_prefix = '"'
 
     def __init__(self, req: Any = None, start_response: Callable[..., Any] | None = None) -> None:
@@ -85,8 +93,8 @@ class ResponseState(ResponseHead, ResponseHooks):
         self._repeated_headers = None
         self._content = b""
         self._content_headers = ()
-        # What the content's ETag begins with, "" for content without one, and None where conditional
-        # requests do not apply.
+        # The beginning of the content's ETag, "" for content without one, and None if conditional requests do
+        # not apply.
         self._etag_start: str | None = None
         self._is_unbuffered = False  # whether there is more to do than to send content in memory
         self._state = OPEN
@@ -100,21 +108,23 @@ class ResponseState(ResponseHead, ResponseHooks):
             raise coroutines.cancelled_error(f"cannot {action}: this call was cancelled")
         if self._state == FAILED:
             return True
+        if self._has_ended:
+            raise ResponseSentError(ENDED.format(action))
         if not self._in_middleware:
             raise ResponseSentError(
                 f"cannot {action}: the response has already been sent. A handler responds once: "
                 "set the status and headers before that, and `return` after it"
             )
         if self._write is not None:
-            # Record: Middleware changes a response after `next()`, when `res.write` has sent its head; the
-            # change is ignored.
+            # Record: Middleware changes a response after `next()`, although `res.write` has sent its head;
+            # the change is ignored.
             _log.warning("%s: cannot %s: the head has left; ignored", route_of(self.req), action)
             return False
         return True
 
     def _can_respond(self, action: str) -> bool:
-        """Make room for another response, which keeps the status of the first; return whether it can be."""
-        if self._answered_error is not None:  # the exception was caught: its status goes as well
+        """Make room for another response, with the first one's status; return whether that is possible."""
+        if self._answered_error is not None:  # the exception was caught: its status is dropped as well
             return self._replace()
         if not self._can_change(action):
             return False
@@ -131,7 +141,7 @@ class ResponseState(ResponseHead, ResponseHooks):
         return self._state == SENT and self._stream is None and self._application is None
 
     def _permit(self, action: str, change: str, key: str, value: Any) -> bool:
-        """Return whether a change can be made after the response was given; one that can be is noted."""
+        """Return whether a change can be made after the response was given, and note the change."""
         if not self._can_change(action):
             return False
         self._note(change, key, value)
@@ -147,12 +157,14 @@ class ResponseState(ResponseHead, ResponseHooks):
     # -- taking a response back ------------------------------------------------------------
 
     def _discard_response(self) -> None:
-        """Forget the handler's response; the headers that middleware has set stay.
+        """Forget the handler's response; headers that middleware has set stay.
 
         Only before the head has left.
         """
         changes = self._changes or []
-        if self._checkpoint is None:  # middleware responded: all stays but what describes the content
+        if (
+            self._checkpoint is None
+        ):  # middleware responded: all headers stay except those that describe the content
             self._status, self._status_was_set = 200, False
             for key in CONTENT_FIELDS:
                 self._drop(key)
@@ -166,7 +178,7 @@ class ResponseState(ResponseHead, ResponseHooks):
         self._changes = self._checkpoint = None  # what is left is middleware's
 
     def _replace(self) -> bool:
-        """Make room for the response that middleware returns; return whether it can be."""
+        """Make room for the response that middleware returns; return whether that is possible."""
         if self._state in (OPEN, FAILED):
             self._state = OPEN
             return True
@@ -181,8 +193,8 @@ class ResponseState(ResponseHead, ResponseHooks):
     def _fail(self, error: BaseException) -> None:
         """Forget a response that an exception followed, unless it was made for that exception.
 
-        The response of a handler without middleware is sent, as Next.js does (recorded). Middleware never
-        sees a success that an exception has followed.
+        The response of a handler without middleware is sent, as in Next.js (recorded). Middleware never sees
+        a success that an exception has followed.
         """
         was_handlers, self._in_middleware = not self._in_middleware, True
         if self._state == CLOSED:
@@ -206,11 +218,11 @@ class ResponseState(ResponseHead, ResponseHooks):
             self._state = FAILED
 
     def _settle(self, error: BaseException) -> None:
-        """Note that this is the response to an exception, which may travel on."""
+        """Note that this is the response to an exception, which may propagate further."""
         self._answered_error, self._answered_status = error, self._status
 
     def _clear_content(self) -> None:
-        """Forget the content and all that it brings along, so that another response can be given."""
+        """Forget the content and the headers that it adds, so that another response can be given."""
         if self._stream is not None:
             coroutines.call_off_the_loop(partial(_close_discarded, self._stream, self.req))
         self._content, self._content_headers, self._etag_start = b"", (), None
@@ -223,14 +235,14 @@ class ResponseState(ResponseHead, ResponseHooks):
         self._state = OPEN
 
     def _drop_content(self, content_headers: HeaderLines = ()) -> None:
-        """Forget the content alone; other content, with these headers, takes its place."""
+        """Forget only the content; other content, with these headers, takes its place."""
         error, hooks, self._head_hooks = self._answered_error, self._head_hooks, None
         self._clear_content()
         self._answered_error, self._head_hooks, self._content_headers = error, hooks, content_headers
         self._is_unbuffered = self._has_hooks()
 
     def _close(self) -> int:
-        """Refuse everything to a call that was cancelled; return the state, for `_reopen`."""
+        """Refuse everything to a cancelled call; return the state, for `_reopen`."""
         state, self._state = self._state, CLOSED
         return state
 
@@ -261,14 +273,18 @@ class ResponseState(ResponseHead, ResponseHooks):
             coroutine.close()
 
     def _end(self) -> None:
-        """Refuse every change from now on, as to a handler that has responded: the response has ended."""
+        """Refuse every change from now on, as after a handler has responded: the response has ended."""
         self._state, self._in_middleware, self._answered_error = SENT, False, None
         self._has_ended = True
 
     def _withdraw(self) -> None:
-        """Let a response that was given not stand when the exception comes that is raised next."""
+        """Do not keep a response that was given when the next exception comes."""
         if self._state == SENT and not self._in_middleware:
             self._checkpoint, self._in_middleware = UNTOUCHED, True
+
+    def _end_writing(self) -> None:
+        """End what `write` began; `apiroutes.wsgi` lets nobody write any more."""
+        self._end()
 
     # -- streams ---------------------------------------------------------------------------
 
@@ -278,19 +294,19 @@ class ResponseState(ResponseHead, ResponseHooks):
         self._sends_file = is_file
 
     def _adopt_write(self, write: Callable[[bytes], object], unwritten: Iterable[bytes]) -> None:
-        """Take over a head that has left and the function that writes after it; `unwritten` follows."""
+        """Adopt a head that has left and the function that writes after it; `unwritten` follows."""
         self._drop_content()
         self._write, self._unwritten, self._is_unbuffered = write, unwritten, True
         self._state = SENT
 
     def _forget_written(self) -> None:
-        """Forget what `write` was given, of which nothing has left."""
+        """Forget content that was passed to `write` and has not left."""
         self._write, self._written, self._unwritten = None, 0, ()
 
     def _keep_context(self) -> None:
-        """Have a stream run in this context, which has the variables that dependencies have set.
+        """Run a stream in this context, which contains the variables that dependencies have set.
 
-        What takes its chunks is another task, or a thread with a context of its own.
+        Its chunks are iterated in another task, or in a thread with its own context.
         """
         context, stream = contextvars.copy_context(), self._stream
         application: Any = self._application
@@ -305,7 +321,7 @@ class ResponseState(ResponseHead, ResponseHooks):
     def _start_streaming(self) -> None:
         """Run a returned application, or a stream, to its first chunk; the rest is sent later.
 
-        From then on the response has the application's status and headers.
+        From then on, the response has the application's status and headers.
         """
         application: Any = self._application
         if application is not None and is_async(application):
@@ -340,7 +356,7 @@ class ResponseState(ResponseHead, ResponseHooks):
             await coroutines.in_request_thread(self._start_streaming)
 
     def _adopt_call(self, call: Any, content: Begun) -> None:
-        """Take over the response of an ASGI application, which has begun."""
+        """Adopt the response of an ASGI application, which has begun."""
         assert call.head is not None
         self._stream, self._application = content, None
         content.is_application, content.is_whole = True, call.is_whole
@@ -362,9 +378,10 @@ def _asgi_call(application: ASGIFunction, environ: Environ) -> Any:
 
 
 def _close_discarded(stream: object, request: Any) -> None:
-    """Close the stream of a response that was discarded; an exception is logged and changes nothing."""
+    """Close the stream of a discarded response; an exception is logged and changes nothing."""
     try:
         close(stream)
     except Exception as error:
-        # Record: The stream of a response that another one replaced has raised when it was closed.
+        # Record: The stream of a response that another response replaced has raised an exception when it was
+        # closed.
         log_fault(request, route_of(request), error, "failed to close a response that was discarded")

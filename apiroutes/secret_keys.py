@@ -1,7 +1,7 @@
-"""Secrets of a project that no text shows: above all the key with which it signs what clients send back.
+"""Secrets of a project that no text shows, above all the key that signs data which clients send back.
 
-In: what a project sets. Out: keys that no text shows by itself. Raises ValueError and TypeError for keys that
-are missing, short or guessable; the message never has any part of one.
+In: values that a project sets. Out: keys that no text shows. Raises ValueError and TypeError for keys that
+are missing, short or guessable; the message never contains any part of a key.
 """
 
 from __future__ import annotations
@@ -28,35 +28,35 @@ _Self = TypeVar("_Self", bound="Secret")
 
 HIDDEN = "••••••"
 
-# Characters, which hold at least 128 bits if they are drawn by a generator, in hexadecimal digits too.
+# Characters; they contain at least 128 bits if a generator draws them, even as hexadecimal digits.
 _SHORTEST = 32
-# A drawn key of hexadecimal digits has fewer once in 25 million times.
+# A random key of hexadecimal digits has fewer once in 25 million times.
 _FEWEST_DIFFERENT = 8
-# Words of keys that stand in examples; they count for nothing.
+# Words of example keys; they do not count.
 _PLACEHOLDER = re.compile(
     r"change|default|django|example|insecure|password|placeholder|replace|secret|your?|key|"
     r"super|that|this|should|please|must|something|long|production|development|random|string",
     re.I,
 )
-# What the names of headers, of variables and of values in a query have where the value is a secret.
+# Parts of the names of headers, variables and query values whose values are secrets.
 _NAME_OF_SECRET = re.compile(
     r"auth|cookie|token|secret|pass(w|phrase|code)|pwd|credential|session|csrf|xsrf|signature|jwt|api[-_]?key"
     r"|pass($|[-_])|(^|[-_])(key|sig|sid|otp|pin|pw|code|hash|assertion)($|[-_])",
     re.IGNORECASE,
 )
-# What `django-admin startproject` writes into a file that is committed.
+# The prefix that `django-admin startproject` writes into a file that is committed.
 _OF_DJANGO = "django-insecure-"
-# The part of the characters beside such words, below which a key is taken for one of them.
+# The share of characters besides such words below which a key counts as a placeholder.
 _BESIDE = 0.75
 
 
 class Secret:
-    """What no text shows: its `repr` has the class alone, and it can be neither changed nor pickled."""
+    """A value that no text shows: its `repr` is only the class, and it cannot be changed or pickled."""
 
     __slots__ = ()
 
     def _secret(self) -> str:
-        """Return what is hidden."""
+        """Return the hidden value."""
         raise NotImplementedError
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
@@ -82,18 +82,18 @@ class Secret:
     def __copy__(self: _Self) -> _Self:
         return self
 
-    def __deepcopy__(self: _Self, memo: object) -> _Self:  # which `dataclasses.asdict` makes
+    def __deepcopy__(self: _Self, memo: object) -> _Self:  # `dataclasses.asdict` makes deep copies
         return self
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
-        message = f"{type(self).__name__} cannot be pickled: what is pickled is stored or sent"
+        message = f"{type(self).__name__} cannot be pickled: pickled data is stored or sent"
         raise TypeError(message)
 
 
 class SecretKeys(Secret):
-    """The secret keys of a project: the first signs, and all verify, so that a key can be replaced.
+    """The secret keys of a project: the first key signs, and all keys verify, so that a key can be replaced.
 
-    Its `repr` and its text show nothing of them, and it cannot be pickled; `reveal()` returns them.
+    Its `repr` and `str` show no part of them, and it cannot be pickled; `reveal()` returns the keys.
     """
 
     __slots__ = ("_keys",)
@@ -117,7 +117,7 @@ def new_secret_key() -> str:
 
 
 def read_secret_keys(value: object) -> SecretKeys:
-    """Return the keys of a list, or the one that a text is. Raises ValueError and TypeError."""
+    """Return the keys of a list, or a text as one key. Raises ValueError and TypeError."""
     if isinstance(value, SecretKeys):
         return value
     keys = [value] if isinstance(value, str) else value
@@ -135,7 +135,7 @@ def read_secret_keys(value: object) -> SecretKeys:
 
 
 def weakness_of(key: str, shortest: int = _SHORTEST) -> str | None:
-    """Return what is wrong with a key, without any part of it; it has `shortest` characters at least."""
+    """Return what is wrong with a key, without any part of it; it needs at least `shortest` characters."""
     if not key:
         return "is empty"
     if not key.isprintable():
@@ -143,7 +143,7 @@ def weakness_of(key: str, shortest: int = _SHORTEST) -> str | None:
     rest = re.sub(_PLACEHOLDER, "", key)
     is_placeholder = rest != key and len(re.sub(r"[-_ .!]", "", rest)) < shortest * _BESIDE
     if is_placeholder or key.startswith(_OF_DJANGO):
-        return "is a placeholder, or has too little beside words of one, and could be guessed"
+        return "is a placeholder, or has too little besides words of one, and could be guessed"
     if len(key) < shortest:
         return f"has fewer than {shortest} characters, and could be guessed"
     if len(set(rest)) < _FEWEST_DIFFERENT or (key + key).find(key, 1) < len(key):
@@ -152,7 +152,7 @@ def weakness_of(key: str, shortest: int = _SHORTEST) -> str | None:
 
 
 def missing_key(who: str) -> RuntimeError:
-    """Return the error of those who need the secret key, such as "signed cookies need", where none is set."""
+    """Return the error for a missing secret key; `who` needs it, such as "signed cookies need"."""
     return RuntimeError(
         f"{who} `secret_key`, which is not set: set it, as APIROUTES_SECRET_KEY in the environment, to what "
         "`apiroutes secret` prints"
@@ -161,19 +161,19 @@ def missing_key(who: str) -> RuntimeError:
 
 # -- what messages show ----------------------------------------------------------------------------
 
-# Letters that change places count too: a misspelled name is told, and its value may be the key.
-# The steps that are given secrets have them in their calls.
+# Swapped letters count too: a message shows a misspelled name, and its value may be the key. The steps that
+# are given secrets have them in their calls.
 _ASSIGNMENT = r"""(?is)(?:\w*s[ecr]{3,4}t\w*["']?\s*[:=]|\b(?:bearer|basic|api_key|jwt)\s*\()(.*)"""
-# The name of a variable that is read is no secret, and is told.
+# The name of a variable that is read is not a secret, and is shown.
 _VARIABLE = r"""(?:\benviron\[|\bgetenv\(|\benviron\.get\()(?:"\w+"|'\w+')"""
-# So is the client's name whose secret a variable has. Beside a literal it is not: who swaps the two, as in
-# `{"the token": "ada"}`, would be shown the token.
+# So is the name of the client whose secret a variable contains. Beside a literal it is not shown: if the two
+# are swapped, as in `{"the token": "ada"}`, the token would be shown.
 _CLIENT = rf"""(?:"\w+"|'\w+')\s*:\s*(?:os\.)?{_VARIABLE}"""
 _VALUE = rf"""(?P<told>{_VARIABLE}|{_CLIENT})|(\"\"\"|'''|["'])(?:\\.|(?!\2).)*(\2|$)|\b\d[\w.]*"""
 
 
-# What stands before the `@` of a URL, and a password among its parameters. Of a store's URL all up to the
-# last `@` is hidden: its password may have been written as it is.
+# The part before the `@` of a URL, and a password in its parameters. In a store's URL, everything up to the
+# last `@` is hidden: its password may have been written without escapes.
 _CREDENTIALS = (
     r"(?i)(\b(?:rediss?|unix):/+).*(?=@)",
     r"(?i)(\w:/+)[^\s/@:]*:\S*(?=@)",
@@ -182,7 +182,7 @@ _CREDENTIALS = (
 
 
 def hide_secrets(line: str) -> str:
-    """Return a line of a project's file without what it gives to a name such as `secret_key`.
+    """Return a line of a project's file without the value that it assigns to a name such as `secret_key`.
 
     Passwords in URLs are left out as well.
     """

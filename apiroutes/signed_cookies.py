@@ -1,11 +1,11 @@
-"""Cookies that the project has signed: made for a response, and those of a request that are valid.
+"""Cookies that the project has signed: made for a response, and verified in a request.
 
-In: a name, a value and when it ends, or the cookies of a request; the keys. Out: a signed text, or the values
-by name. What is not valid (forged, cut, expired, of another name or key) counts as absent and raises nothing.
-Without a key RuntimeError is raised.
+In: a name, a value and its expiry, or the cookies of a request; the keys. Out: a signed text, or the values
+by name. An invalid cookie (forged, cut, expired, with another name or key) counts as absent and raises
+nothing. Without a key, RuntimeError is raised.
 
-When a value ends is inside of what is signed, because a client may keep its cookie for longer. The name is
-signed with it, so that no value can be moved to another cookie.
+The expiry is part of the signed text, because a client may keep its cookie longer. So is the name, so that no
+value can be moved to another cookie.
 """
 
 from __future__ import annotations
@@ -25,22 +25,22 @@ _WHO = "signed cookies need"
 
 
 class SignedCookies(Mapping[str, str]):
-    """The values of a request's cookies that `res.set_signed_cookie` has set, by name; it cannot be changed.
+    """The values of a request's cookies that `res.set_signed_cookie` has set, by name; read-only.
 
-    Each is verified when it is first looked at, and valid if it had not ended when this was made: for the
-    whole request, or not at all.
+    Each value is verified when it is first read. It is valid if it had not expired when this object was made:
+    for the whole request, or not at all.
     """
 
     __slots__ = ("_cookies", "_keys", "_now", "_values")
 
     def __init__(self, cookies: Mapping[str, str], keys: SecretKeys | None) -> None:
-        """Take the cookies as they came. Raises RuntimeError without keys."""
+        """Take the cookies as they were sent. Raises RuntimeError without keys."""
         if keys is None:
             raise missing_key(_WHO)
         self._cookies = cookies
         self._keys = keys
         self._now = time.time()
-        self._values: dict[str, str | None] = {}  # of those that were looked at, None if it is not valid
+        self._values: dict[str, str | None] = {}  # of the cookies that were read; None if invalid
 
     def __getitem__(self, name: str) -> str:
         if name not in self._values:
@@ -74,7 +74,7 @@ def sign_cookie(
     """Return a value as it is sent: signed for the cookie's name by the newest key of a request's project.
 
     It is valid for `max_age`, or else until `expires`. Raises RuntimeError without a key, TypeError for a
-    value that is not a str, and ValueError for a time that is no number.
+    value that is not a str, and ValueError for a time that is not a number.
     """
     keys: SecretKeys | None = getattr(request, "_secret_keys", None)
     if keys is None:
@@ -87,11 +87,11 @@ def sign_cookie(
 
 
 def _end(max_age: float | timedelta | None, expires: datetime | float | None) -> float | None:
-    """Return when a cookie ends, in seconds since the epoch; `max_age` wins (RFC 6265 section 4.1.2.2)."""
+    """Return when a cookie expires, in seconds since the epoch; `max_age` wins (RFC 6265 section 4.1.2.2)."""
     if max_age is not None:
         seconds = max_age.total_seconds() if isinstance(max_age, timedelta) else max_age
         return time.time() + _number("max_age", seconds)
-    if isinstance(expires, datetime):  # one without a zone is in UTC, as in the attribute
+    if isinstance(expires, datetime):  # a time without a zone is in UTC, as in the attribute
         aware = expires if expires.tzinfo is not None else expires.replace(tzinfo=timezone.utc)
         return aware.timestamp()
     return None if expires is None else _number("expires", expires)

@@ -1,8 +1,8 @@
-"""Values that clients keep and cannot change: signed with the project's secret key, each for one purpose.
+"""Values that clients keep but cannot change: signed with the project's secret key, each for one purpose.
 
-In: bytes, and the keys. Out: a text that a cookie can hold, and the bytes again if one of the keys has signed
-it for that purpose. What is not valid is None and raises nothing. What is signed is not encrypted: a client
-can read it.
+In: bytes, and the keys. Out: a text that fits into a cookie, and the bytes again if one of the keys has
+signed it for that purpose. An invalid text gives None and raises nothing. Signed values are not encrypted: a
+client can read them.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ _SIGNATURE = 44
 
 
 def sign(purpose: str, keys: SecretKeys, content: bytes) -> str:
-    """Return `content` in base64, signed by the first of the keys for one purpose."""
+    """Return `content` in base64, signed with the first of the keys for one purpose."""
     signed: bytes = _signer(purpose, keys).sign(base64.urlsafe_b64encode(content))
     return signed.decode("ascii")
 
 
 def unsign(purpose: str, keys: SecretKeys, text: str) -> bytes | None:
-    """Return what was signed for a purpose by one of the keys; None for anything else."""
-    # Most of what is not ours is known by its form, at the cost of no HMAC.
+    """Return the content that one of the keys has signed for a purpose; None for anything else."""
+    # Most values that are not ours are recognized by their form, without computing an HMAC.
     if text[-_SIGNATURE : 1 - _SIGNATURE] != "." or len(text) > MAX_SIGNED or not text.isascii():
         return None
     signed, _, signature = text.rpartition(".")
@@ -43,9 +43,9 @@ def unsign(purpose: str, keys: SecretKeys, text: str) -> bytes | None:
 
 @lru_cache(maxsize=64)
 def _signer(purpose: str, keys: SecretKeys) -> Any:
-    """Return what signs and verifies for one purpose.
+    """Return the signer for one purpose, which also verifies.
 
-    It has keys that are derived here as `key_derivation="hmac"` would derive them for every value again.
+    Its keys are derived here, as `key_derivation="hmac"` would derive them again for every value.
     """
     import hmac
     from hashlib import sha256
@@ -54,5 +54,5 @@ def _signer(purpose: str, keys: SecretKeys) -> Any:
 
     salt = f"apiroutes.{purpose}".encode()
     derived = [hmac.digest(key.encode(), salt, "sha256") for key in keys.reveal()]
-    # The last key signs there, the first one here.
+    # itsdangerous signs with the last key; here, the first key signs.
     return Signer(derived[::-1], key_derivation="none", digest_method=sha256)

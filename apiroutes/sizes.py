@@ -27,7 +27,7 @@ _EXPECTED = 'a size is an int of bytes or a string such as "500kb" or "1.5mb"'
 
 
 class Size(Struct, frozen=True):
-    """A number of bytes, and the text that it was configured with, which error messages repeat."""
+    """A number of bytes, and the text with which it was configured, which error messages repeat."""
 
     bytes: int
     text: str
@@ -36,9 +36,9 @@ class Size(Struct, frozen=True):
 def parse_size(value: object) -> Size:
     """Read a size as npm's `bytes` package does, which Next.js uses.
 
-    `1kb` is 1024 bytes, decimals and blanks before the unit are allowed, and a string without
-    one of the units is its leading integer in bytes (`"100"`, `"100b"`). Raises TypeError for
-    anything but an int or a string, ValueError for a string that cannot be read or is negative.
+    `1kb` is 1024 bytes, decimals and blanks before the unit are allowed, and a string without one of the
+    units means its leading integer in bytes (`"100"`, `"100b"`). Raises TypeError for anything except an int
+    or a string, ValueError for a string that cannot be read or is negative.
     """
     if type(value) is int:
         if value < 0:

@@ -1,9 +1,8 @@
 """Content in chunks: iterators, files, and the response of another WSGI application.
 
-In: iterators, binary files, applications. Out: iterators that can be closed. The first chunk of other
-people's code is taken early, so that a failure there can still become an error response. Raises
-TypeError for a chunk that is neither bytes nor str, and RuntimeError for an application that
-violates PEP 3333.
+In: iterators, binary files, applications. Out: iterators that can be closed. The first chunk of foreign code
+is fetched early, so that a failure can still become an error response. Raises TypeError for a chunk that is
+neither bytes nor str, and RuntimeError for an application that violates PEP 3333.
 """
 
 from __future__ import annotations
@@ -47,18 +46,18 @@ def as_chunk(chunk: object) -> bytes:
 
 
 class ChunkTypeError(TypeError):
-    """A stream has yielded something else than bytes or str."""
+    """A stream has yielded something other than bytes or str."""
 
     def __init__(self, chunk: object, source: str = "") -> None:
         super().__init__(
             f"a stream must yield bytes or str, not {shown(chunk)}{source}. For one JSON document return a "
-            'list, for a line each yield `json.dumps(item) + "\\n"`, for events return event_stream(...)'
+            'list, for one line each yield `json.dumps(item) + "\\n"`, for events return event_stream(...)'
         )
         self.chunk = chunk
 
 
 def _source_of(stream: object) -> str:
-    """Return which generator a stream is, and the line where it is, for a message."""
+    """Return the name of a stream's generator and its current line, for a message."""
     if isinstance(stream, InContext):
         stream = stream.stream
     chunks: Any = getattr(stream, "async_chunks", None)
@@ -82,8 +81,8 @@ def close(stream: object) -> None:
 class Begun:
     """A stream that has run to its first chunk with content, or to its end.
 
-    `is_empty` is True if there was no such chunk. A stream that fails on the way is closed.
-    `takes` off leaves the first chunk to `begin`.
+    `is_empty` is True if there was no such chunk. A stream that fails on the way is closed. With `takes` off,
+    `begin` fetches the first chunk.
     """
 
     is_application = False  # whether it is the content of a returned application
@@ -104,7 +103,7 @@ class Begun:
             raise
 
     def _take(self) -> bool:
-        """Take a chunk; return whether another one must be taken, because this one has no content."""
+        """Fetch a chunk; return whether another one is needed, because this one has no content."""
         for chunk in self._iterator:
             try:
                 self._first = as_chunk(chunk)
@@ -116,7 +115,7 @@ class Begun:
 
     @classmethod
     async def begin(cls, stream: Iterable[Any], arrive: Callable[[], Awaitable[None]]) -> Begun:
-        """Return a stream that has begun, of which `arrive` waits for each chunk."""
+        """Return a stream that has begun; `arrive` waits for each chunk."""
         begun = cls(stream, takes=False)
         try:
             await arrive()
@@ -132,7 +131,7 @@ class Begun:
 
     @property
     def ready(self) -> int:
-        """How many bytes of the first chunk are still here."""
+        """How many bytes of the first chunk are still available."""
         return len(self._first)
 
     def __next__(self) -> bytes:
@@ -147,7 +146,7 @@ class Begun:
 
     @property
     def async_chunks(self) -> object:
-        """The async iterable that the chunks come from, as an iterator around one has it."""
+        """The async iterable that the chunks come from, if the iterator wraps one."""
         return getattr(self._stream, "async_chunks", None)
 
     def close(self) -> None:
@@ -157,7 +156,7 @@ class Begun:
 
 
 class Counted:
-    """A stream of exactly the announced length: it is cut there, and raises EOFError if it is shorter."""
+    """A stream of exactly the announced length: more is cut off, and less raises EOFError."""
 
     def __init__(self, stream: Iterable[Any], length: int) -> None:
         self._stream = stream
@@ -182,7 +181,7 @@ class Counted:
 
 
 class InContext:
-    """A stream of which everything runs in one context, whoever takes its chunks."""
+    """A stream that runs entirely in one context, whatever iterates it."""
 
     def __init__(self, stream: Iterable[Any], context: contextvars.Context) -> None:
         self.stream = stream
@@ -216,8 +215,8 @@ def application_in(
 class FileChunks:
     """A file as an iterator of chunks, closed together with it.
 
-    `length` is its announced size in bytes: of a file that grows meanwhile no more is sent, and
-    reading one that shrinks raises EOFError.
+    `length` is its announced size in bytes: if the file grows meanwhile, no more is sent; if it shrinks,
+    reading raises EOFError.
     """
 
     def __init__(self, file: Any, length: int | None) -> None:
@@ -241,8 +240,8 @@ class FileChunks:
         close(self._file)
 
 
-# How values of a class are sent; "unknown" where each value must be asked. Plain strings: a literal is
-# compared faster than a member of an Enum, and mypy finds a misspelled one.
+# How values of a class are sent; "unknown" if each value must be examined. Plain strings: a literal is
+# compared faster than a member of an Enum, and mypy finds misspelled ones.
 ValueKind = Literal["async", "stream", "unknown", "json"]
 
 
@@ -253,12 +252,12 @@ def kind_of(cls: type) -> ValueKind:
         return "async"
     if hasattr(cls, "__next__") or callable(getattr(cls, "read", None)):
         return "stream"
-    # A class that delegates to a file, such as temporary files and uploads, shows `read` on values only.
+    # A class that delegates to a file, such as temporary files and uploads, has `read` only on values.
     return "unknown" if hasattr(cls, "__getattr__") else "json"
 
 
 def remaining_size(file: Any) -> int | None:
-    """Return how many bytes a binary file still has, None if it cannot tell."""
+    """Return how many bytes of a binary file are left, None if unknown."""
     try:
         if isinstance(file, io.TextIOBase) or not file.seekable():
             return None

@@ -1,8 +1,8 @@
 """What a terminal adds to text: colours, a width, and a line of progress.
 
-In: a stream and the environment. Out: text with escape sequences (ECMA-48 section 8.3.117, SGR) where the
-stream takes them, otherwise the text as it is. Colours are the terminal's own sixteen, so that its theme
-decides how they look.
+In: a stream and the environment. Out: text with escape sequences (ECMA-48 section 8.3.117, SGR) if the stream
+supports them, otherwise the text as it is. Colours are the terminal's own sixteen, so its theme decides how
+they look.
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ class Paint:
 def paint_for(stream: TextIO, environ: Mapping[str, str] = os.environ) -> Paint:
     """Return the Paint for a stream.
 
-    `NO_COLOR` turns colours off (no-color.org), `FORCE_COLOR` and `CLICOLOR_FORCE` turn them on where
-    nothing is known of the stream, in a pipe for instance; NO_COLOR wins. Without them a terminal gets
-    colours unless `TERM` is `dumb`.
+    `NO_COLOR` turns colours off (no-color.org); `FORCE_COLOR` and `CLICOLOR_FORCE` turn them on even for a
+    stream that is not a terminal, such as a pipe; NO_COLOR wins. Without them, a terminal gets colours unless
+    `TERM` is `dumb`.
     """
     if environ.get("NO_COLOR"):
         return Paint(False)
@@ -66,7 +66,7 @@ def is_interactive(stream: TextIO, environ: Mapping[str, str] = os.environ) -> b
 
 
 def width_of(stream: TextIO) -> int | None:
-    """Return how many columns a terminal has; None where lines may have any length, as in a file."""
+    """Return how many columns a terminal has; None if lines may have any length, as in a file."""
     return shutil.get_terminal_size().columns if stream.isatty() else None
 
 

@@ -26,10 +26,10 @@ WSGIApplication = Callable[..., Iterable[bytes]]
 # An ASGI 3 application: (scope, receive, send).
 ASGIFunction = Callable[[Any, Any, Any], Awaitable[None]]
 
-# The environ's key of the route's pattern, such as `/api/users/[id]`; None on a path without a route.
+# The environ's key for the route's pattern, such as `/api/users/[id]`; None on a path without a route.
 ROUTE = "apiroutes.route"
 
-# Called with a fault of the server's, the request, and what happened, such as "failed".
+# Called with a server error, the request, and what happened, such as "failed".
 FaultObserver = Callable[[BaseException, Any, str], object]
 
 # (request, response, next), sync or async.

@@ -1,8 +1,8 @@
 """Assignments that would do nothing, such as `res.status = 201`: they are errors in development.
 
-In: assignments to attributes of a request or response. Out: the same. Raises AttributeError, with what to
-write instead, for the name of a method or of something read-only. In production such an assignment hides the
-method, and costs nothing to allow.
+In: assignments to attributes of a request or response. Out: the same. Raises AttributeError, which says what
+to write instead, for the name of a method or of something read-only. In production, such an assignment hides
+the method, and costs nothing to allow.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ __all__ = ["CheckedRequest", "CheckedResponse"]
 _LONGEST = 40  # characters of a value in a message
 _SHOWN = (type(None), bool, int, float, str, bytes)
 
-# What to write instead of an assignment: `{}` stands for the value. These names are of other frameworks, or
-# of what is read-only here.
+# What to write instead of an assignment: `{}` stands for the value. These names come from other frameworks,
+# or are read-only here.
 _OF_RESPONSES: Mapping[str, str] = {
     "body": "`res.send({})`, or return it",
     "content": "`res.send({})`, or return it",
@@ -49,7 +49,7 @@ _OF_REQUESTS: Mapping[str, str] = {
 
 
 def _refuse(kind: type, name: str, value: object, remedies: Mapping[str, str], parameter: str) -> None:
-    """Raise AttributeError where nothing would read the value: the class has a method of that name, say."""
+    """Raise AttributeError if nothing would read the value, such as for the name of a method."""
     known = getattr(kind, name, None)
     if isinstance(known, (FunctionType, MethodType)):
         what, usual = "a method", f"`{parameter}.{name}({{}})`"
@@ -74,7 +74,7 @@ def _shown(value: object) -> str:
 
 
 class CheckedRequest(Request):
-    """A request that refuses assignments which nothing would read."""
+    """A request that refuses assignments of values that nothing would read."""
 
     def __setattr__(self, name: str, value: Any) -> None:
         if not name.startswith("_"):

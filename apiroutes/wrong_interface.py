@@ -1,7 +1,7 @@
-"""What a server is told that calls an application by the other interface, ASGI where it is WSGI's.
+"""The error for a server that calls an application through the wrong interface, such as ASGI instead of WSGI.
 
-In: a call of ASGI. Out: what such a server awaits: a response 500, and a line of the log, with the remedy.
-The other way round a server is told by the name of `ASGIApplication.__call__`.
+In: an ASGI call. Out: what such a server awaits: a 500 response, and a log line with the remedy. In the
+opposite case, the name of `ASGIApplication.__call__` tells the server.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _CALLED_BY_ASGI = (
 )
 # Python puts it before "() missing 1 required positional argument": its own check of a call costs nothing.
 CALLED_BY_WSGI = (
-    "ASGIApplication is for ASGI servers, and this one calls it by WSGI: give it the App itself, "
+    "ASGIApplication is for ASGI servers, but this server calls it through WSGI: give it the App itself, "
     "`module:app`, or `apiroutes:create_app()`. ASGIApplication.__call__"
 )
 
@@ -30,12 +30,12 @@ _Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
 def is_asgi_scope(environ: Mapping[str, Any]) -> bool:
-    """Return whether what should be an environ is a scope; PEP 3333 requires REQUEST_METHOD."""
+    """Return whether a supposed environ is an ASGI scope; PEP 3333 requires REQUEST_METHOD."""
     return "REQUEST_METHOD" not in environ and "type" in environ
 
 
 def refuse_asgi(scope: Mapping[str, Any], receive: Any, send: Any) -> Any:
-    """Return what an ASGI server awaits of a call; with neither `receive` nor `send`, as ASGI 2 has it."""
+    """Return what an ASGI server awaits after a call; ASGI 2 passes neither `receive` nor `send`."""
     if receive is not None:
         return _refuse(scope, receive, send)
 
@@ -46,9 +46,9 @@ def refuse_asgi(scope: Mapping[str, Any], receive: Any, send: Any) -> Any:
 
 
 async def _refuse(scope: Mapping[str, Any], receive: _Receive, send: _Send) -> None:
-    # Record: An ASGI server calls an App, which is a WSGI application: it is to be given `app.asgi`.
+    # Record: An ASGI server calls an App, which is a WSGI application: give the server `app.asgi`.
     _log.error(_CALLED_BY_ASGI)
-    if scope["type"] != "http":  # servers do without a lifespan, and close a WebSocket
+    if scope["type"] != "http":  # servers work without a lifespan, and close a WebSocket
         raise TypeError(_CALLED_BY_ASGI)
     content = f"{_CALLED_BY_ASGI}\n".encode()
     headers = [

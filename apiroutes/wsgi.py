@@ -1,23 +1,26 @@
-"""A response onto the wire (PEP 3333). The only file that calls start_response.
+"""Sends a response (PEP 3333). This is the only file that calls start_response.
 
-In: a complete response, the environ, start_response. Out: the iterable for the server. Raises
-ResponseAborted when a response that has begun cannot be finished. ETag, conditions, HEAD and length are
-decided here, once, when all middleware has returned.
+In: a complete response, the environ, start_response. Out: the iterable for the server. Raises ResponseAborted
+if a response that has begun cannot be finished. ETag, conditions, HEAD and length are handled here, once,
+after all middleware has returned.
 """
 
 from __future__ import annotations
 
 import errno
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NoReturn
 
 from apiroutes.after_response import note_failure, note_whole_content
-from apiroutes.errors import ResponseAborted
+from apiroutes.errors import ResponseAborted, ResponseSentError
 from apiroutes.files import Selectable
 from apiroutes.http import BODYLESS, JSON, STATUS_LINES, TEXT, content_hash, is_current
 from apiroutes.logs import log_disconnect, log_fault, route_of
 from apiroutes.response import Response
+from apiroutes.response_state import ENDED
 from apiroutes.sizes import Size
 from apiroutes.streams import Begun, as_chunk, close
 from apiroutes.types import Environ, HeaderList, StartResponse
@@ -37,13 +40,14 @@ __all__ = [
 ]
 
 
-# The Cache-Control of a response to one client alone.
+# The Cache-Control of a response for only one client.
 PRIVATE = "private, no-cache"
 
 
 class ServerResponse(Response):
-    """A response with a connection: what a handler gets."""
+    """A response with a connection, as handlers get it."""
 
+    _turn: _Turn | None = None  # from the first `write` on
     # The App's conversion of an exception to a response.
     _write_exception: Callable[[BaseException, Any, Response], None]
 
@@ -59,17 +63,44 @@ class ServerResponse(Response):
         if write is None:  # although PEP 3333 requires it: the iterable sends what was written
             return unwritten.append
 
+        self._turn = turn = _Turn("asgi.scope" in self.req._environ)
+
         def write_on(content: bytes) -> None:
-            try:
-                write(content)
-            except OSError as error:  # servers raise it when the client has left
-                raise ResponseAborted(error.errno, "the client left") from error
+            with turn.taken:
+                if turn.is_over:
+                    raise ResponseSentError(ENDED.format("write"))
+                try:
+                    write(content)
+                except OSError as error:  # servers raise it when the client has left
+                    raise ResponseAborted(error.errno, "the client left") from error
 
         return write_on
 
+    def _end_writing(self) -> None:
+        """End what `write` began, after a thread that is still writing has come to the end of its chunk."""
+        if self._turn is not None:
+            with self._turn.taken:
+                self._turn.is_over = True
+        self._end()
+
+
+class _Turn:
+    """The right to write: for one thread at a time, and for none once the response has ended.
+
+    A thread or task that goes on after its handler would write into the connection's next response.
+    """
+
+    __slots__ = ("is_over", "taken")
+
+    def __init__(self, has_asgi: bool) -> None:
+        # A thread that writes waits for the event loop there, which must not wait for the thread; and the
+        # connection takes no more after the end.
+        self.taken: AbstractContextManager[object] = nullcontext() if has_asgi else threading.Lock()
+        self.is_over = False
+
 
 def send(response: Response, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-    """Send the response: status and headers by start_response, content by the iterable."""
+    """Send the response: status and headers with start_response, content with the iterable."""
     if response._is_unbuffered:
         return _send_special(response, environ, start_response)
     status = response._status
@@ -98,7 +129,7 @@ def send(response: Response, environ: Environ, start_response: StartResponse) ->
             headers = without(headers, "content-length")
         headers.append(("Content-Length", str(len(content))))
     start_response(STATUS_LINES[status], headers)
-    # A list, because some servers send a list at once and take everything else for a stream.
+    # A list, because some servers send a list at once and treat everything else as a stream.
     return [] if environ.get("REQUEST_METHOD") == "HEAD" else [content]
 
 
@@ -111,7 +142,7 @@ def etag_prefix(kind: bool | str, max_size: Size | None) -> Any:
 
 
 def header_list(response: Response) -> list[tuple[str, str]]:
-    """Return the header lines that were set, and the content's own unless a Content-Type was set."""
+    """Return the header lines that were set, and the content's headers unless a Content-Type was set."""
     if response._shared_control is not None:
         _keep_private(response)
     headers = [*response._headers.values()]
@@ -121,19 +152,19 @@ def header_list(response: Response) -> list[tuple[str, str]]:
     if "content-type" not in response._headers:
         headers += response._content_headers
         if "x-content-type-options" in response._headers and response._content_headers is TEXT:
-            headers.pop()  # text brings this header along, and it was set
+            headers.pop()  # text adds this header, and it was set already
     return headers
 
 
 def _keep_private(response: Response) -> None:
-    """Let no cache of others keep a response with a cookie, which is one client's (RFC 9111 section 7.3)."""
+    """Let no shared cache store a response with a cookie, which is for one client (RFC 9111 section 7.3)."""
     shared, named = response._shared_control, response._headers
     if shared is not None and "set-cookie" in named and named.get("cache-control") == shared:
         named["cache-control"] = ("Cache-Control", PRIVATE)
 
 
 def without(headers: HeaderList, *keys: str) -> HeaderList:
-    """Return the lines of all headers but `keys`, which are in lower case."""
+    """Return the lines of all headers except `keys`, which are in lower case."""
     return [line for line in headers if line[0].lower() not in keys]
 
 
@@ -144,7 +175,9 @@ def _send_special(response: Response, environ: Environ, start_response: StartRes
     if response._write is not None:
         if response._cut_by is not None:
             cut_off(response)
-        return end_written(response, environ)
+        content = end_written(response, environ)
+        response._end_writing()
+        return content
     # The handler's stream is not started for content that is not sent.
     if response._stream is None or not _is_bodyless(response, environ):
         response._start_streaming()
@@ -156,7 +189,7 @@ def _send_special(response: Response, environ: Environ, start_response: StartRes
 
 
 def _send_and_end(response: Response, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-    """Send, then call the end hooks. A 504 goes out before they are called, like a stream, if need be."""
+    """Send, then call the end hooks. If necessary, a 504 is sent before they are called, like a stream."""
     hooks, response._end_hooks = response._end_hooks, None
     try:
         iterable = send(response, environ, start_response)
@@ -172,19 +205,19 @@ def _send_and_end(response: Response, environ: Environ, start_response: StartRes
 
 
 def end_written(response: Response, environ: Environ) -> Iterable[bytes]:
-    """End what `write` began; with less than was announced it is incomplete (RFC 9112 section 6.3)."""
+    """End what `write` began; with less content than announced, it is incomplete (RFC 9112 section 6.3)."""
     length = response._announced_length()
     if length is not None and response._written < length and not _is_bodyless(response, environ):
         error = EOFError(f"{response._written} bytes were written of a Content-Length of {length}")
-        # Record: A stream, `res.write` or middleware has raised when bytes had left; the connection is cut,
-        # so that nobody takes half of it for the whole.
+        # Record: A stream, `res.write` or middleware has raised an exception after bytes had left; the
+        # connection is cut, so that nobody mistakes half a response for the whole.
         log_fault(response.req, route_of(response.req), error, "failed after its response began")
         raise ResponseAborted(errno.ECONNRESET, "a response was too short") from None
     return response._unwritten
 
 
 def cut_off(response: Response) -> NoReturn:
-    """Drop the connection after a failure, so that the client does not take half a response for a whole."""
+    """Drop the connection after a failure, so that no client mistakes half a response for a whole."""
     error, response._cut_by = response._cut_by, None
     if error is not None:
         log_fault(response.req, route_of(response.req), error, "failed after its response began")
@@ -207,9 +240,10 @@ def _send_not_modified(
 
 
 def _send_bodyless(response: Response, start_response: StartResponse) -> Iterable[bytes]:
-    """Send a 204, 205 or 304: without content, whatever was set, and without headers that describe it.
+    """Send a 204, 205 or 304 without content, whatever was set, and without headers that describe content.
 
-    An ETag stays: it belongs to the representation that the client has or has made (RFC 9110 section 15.3.5).
+    An ETag stays: it belongs to the representation that the client has or has created (RFC 9110 section
+    15.3.5).
     """
     headers = without(header_list(response), "content-length")
     if response._content or response._stream is not None:
@@ -252,9 +286,9 @@ def _refuse_to_write(content: bytes) -> NoReturn:
 
 
 class _Stream:
-    """A stream's chunks, as many bytes as were announced.
+    """The chunks of a stream, up to the announced number of bytes.
 
-    A failure in the middle, or an end that comes too soon, is logged and cuts the connection.
+    A failure in the middle, or an early end, is logged and cuts the connection.
     """
 
     def __init__(self, stream: Iterator[Any], length: int | None, request: Any) -> None:
@@ -276,7 +310,7 @@ class _Stream:
         except KeyboardInterrupt:
             self._has_ended = True
             raise
-        except ResponseAborted:  # the client has left, which `close` logs
+        except ResponseAborted:  # the client has left; `close` logs that
             raise
         except StopIteration:
             self._has_ended = True
@@ -299,13 +333,13 @@ class _Stream:
     def close(self) -> None:
         if not self._has_ended and self._left != 0:
             self._has_ended = True
-            # Record: The server closes a stream before its end, as it does when a client goes away.
+            # Record: The server closes a stream before its end, as it does when a client disconnects.
             log_disconnect(self._request, "before the response ended")
         close(self._stream)
 
 
 class FixedResponse:
-    """A response to GET that is the same for every request, made once."""
+    """A response to GET that is the same for every request, and is made once."""
 
     def __init__(self, status: int, content: str) -> None:
         self._status = STATUS_LINES[status]
@@ -317,7 +351,7 @@ class FixedResponse:
         ]
 
     def send(self, start_response: StartResponse) -> Iterable[bytes]:
-        """Send it."""
+        """Send the response."""
         start_response(self._status, self._headers.copy())
         return [self._content]
 
@@ -342,7 +376,7 @@ class ClosingIterator:
 
 
 def closing(content: Iterable[bytes], also_close: Callable[[], None], environ: Environ) -> ClosingIterator:
-    """Return content with one more function to call at its end, for which a test client does not read it."""
+    """Return content with one more function to call at its end, without making a test client read it."""
     if type(content) is list:
         note_whole_content(environ)
     return ClosingIterator(content, also_close)

@@ -157,7 +157,7 @@ def test_an_app_of_another_name_is_a_warning(tmp_path: Path, caplog: pytest.LogC
     root = project_with(tmp_path, MARKED.replace("app = ", "application = "))
     with caplog.at_level(logging.WARNING, "apiroutes"):
         apiroutes.create_app(root)
-    assert "app.py binds no `app`, so it is not used" in caplog.text
+    assert "app.py does not set `app`, so it is not used" in caplog.text
 
 
 def test_an_app_that_is_not_ours_is_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -170,7 +170,7 @@ def test_an_app_that_is_not_ours_is_a_warning(tmp_path: Path, caplog: pytest.Log
 def test_an_app_of_another_directory_is_a_mistake(tmp_path: Path) -> None:
     other = project(tmp_path / "other", {"pages/api/x.py": HELLO})
     root = project_with(tmp_path / "here", f"from apiroutes import App\napp = App({str(other)!r})\n")
-    with pytest.raises(ProjectError, match="its App is of another directory"):
+    with pytest.raises(ProjectError, match="its App is for another directory"):
         apiroutes.create_app(root)
 
 

@@ -12,7 +12,7 @@ from tests.support import call, project
 HANDLERS = ["def GET(): return {}\n", "async def GET(): return {}\n"]
 
 STEPS = {
-    "async def m(req, res, next):\n    next()\n": "called next() and did not await it: write `await next()`",
+    "async def m(req, res, next):\n    next()\n": "called next() without awaiting it: write `await next()`",
     "async def m(req, res, next):\n    x = next()\n    del x\n": "write `await next()`",
     "def m(req, res, next):\n    return next\n": "returned `next`: write `return next()`",
     "async def m(req, res, next):\n    return next\n": "returned `next`: write `return next()`",

@@ -284,8 +284,8 @@ def test_the_largest_data_fit_into_a_cookie(app: App) -> None:
 
 
 REFUSED = [
-    ("set_preview_data('x' * 2047)", "preview data may have 2048 bytes as JSON, and this has 2049"),
-    ("set_preview_data('é' * 1500)", "preview data may have 2048 bytes as JSON, and this has 3002"),
+    ("set_preview_data('x' * 2047)", "preview data may have 2048 bytes as JSON, but this has 2049"),
+    ("set_preview_data('é' * 1500)", "preview data may have 2048 bytes as JSON, but this has 3002"),
     ("set_preview_data(eval('[' * 65 + ']' * 65))", "nest"),
     ("set_preview_data(object())", "JSON"),
     ("set_preview_data(1, max_age=float('inf'))", "max_age must be a number of seconds, not inf"),

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from apiroutes import ApiError, App
-from tests.support import HELLO, app_of, call, respond
+from apiroutes import ApiError, App, InvalidRequest
+from tests.support import HELLO, Answer, app_of, call, project, respond
 
 
 def test_an_application_that_fails_is_500(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -93,6 +93,69 @@ def test_an_error_is_problem_json_if_accept_prefers_json(
         assert (answer.header("Content-Type"), answer.body) == ("text/plain; charset=utf-8", b"Not Found")
 
 
+# -- requests that are not valid, as the project says
+
+RAISES = """
+from apiroutes import InvalidRequest
+class Taken(InvalidRequest):
+    pass
+def POST(body: dict[str, str]):
+    raise Taken([("body.name", "is taken"), ("body.tags[2]", "is unknown")])
+"""
+CATCHES = """
+from apiroutes import InvalidRequest, json
+def middleware(req, res, next):
+    try:
+        next()
+    except InvalidRequest as error:
+        return json([type(error).__name__, error.status, *error.errors], status=error.status)
+"""
+ERRORS = [
+    {"place": "body.name", "message": "is taken"},
+    {"place": "body.tags[2]", "message": "is unknown"},
+]
+AS_LINES = b"body.name: is taken\nbody.tags[2]: is unknown"
+
+
+def post(app: App, content: bytes, accept: str = "*/*") -> Answer:
+    return call(app, "POST", headers=[("Content-Type", "application/json")], body=content, HTTP_ACCEPT=accept)
+
+
+@pytest.mark.parametrize("mode", ["production", "development"])
+def test_a_project_refuses_a_request_as_types_do(tmp_path: Path, mode: str) -> None:
+    app = app_of(tmp_path, RAISES, mode=mode)
+    assert post(app, b"{}").json() == {
+        "type": "about:blank",
+        "title": "Unprocessable Content",
+        "status": 422,
+        "detail": "The request is not valid.",
+        "errors": ERRORS,
+    }
+    assert post(app, b"{}", "text/html").body == AS_LINES
+
+
+@pytest.mark.parametrize("mode", ["production", "development"])
+@pytest.mark.parametrize(
+    ("content", "errors"),
+    [
+        (b"{}", ["Taken", 422, ["body.name", "is taken"], ["body.tags[2]", "is unknown"]]),
+        (b'{"name": 1}', ["InvalidRequest", 422, ["body.name", "Expected `str`, got `int`"]]),
+    ],
+)
+def test_middleware_has_what_is_not_valid(
+    tmp_path: Path, mode: str, content: bytes, errors: list[object]
+) -> None:
+    files = {"pages/api/x.py": RAISES, "middleware.py": CATCHES}
+    answer = post(App(project(tmp_path, files), mode=mode), content)
+    assert (answer.status, answer.json()) == (422, errors)
+
+
+@pytest.mark.parametrize("errors", ["body.name", ["body.name"], ("body.name", "is taken"), [("a", "b", "c")]])
+def test_what_is_not_valid_are_pairs(errors: Any) -> None:
+    with pytest.raises(TypeError, match=r"InvalidRequest\(\[\(place, message\)\]\)"):
+        InvalidRequest(errors)
+
+
 # -- errors that are answers: whatever is in them, the client has a whole answer
 
 ODD_ERRORS = {
@@ -100,6 +163,9 @@ ODD_ERRORS = {
     "no text": "apiroutes.ApiError(400, None)",
     "a dict for a text": "apiroutes.ApiError(400, {'a': 1})",
     "bytes for a text": "apiroutes.ApiError(400, b'x')",
+    "a surrogate in a place": "apiroutes.InvalidRequest([('\\ud800', 'x')])",
+    "an int for a message": "apiroutes.InvalidRequest([('body.x', 5)])",
+    "no errors": "apiroutes.InvalidRequest([])",
     "a header of two lines": "apiroutes.ApiError(400, 'x', {'A': 'b\\r\\nC: d'})",
     "a header without a name": "apiroutes.ApiError(400, 'x', {'': 'b'})",
     "a header of the server's": "apiroutes.ApiError(400, 'x', {'Connection': 'close'})",
@@ -122,7 +188,7 @@ def broken(environ, start_response):
 @pytest.mark.parametrize("accept", ["*/*", "application/json"])
 def test_an_odd_error_gets_a_whole_response(tmp_path: Path, accept: str, name: str) -> None:
     answer = respond(tmp_path, f"raise {ODD_ERRORS[name]}", before=ODD, headers=[("Accept", accept)])
-    assert answer.status in (400, 404, 405, 500)
+    assert answer.status in (400, 404, 405, 422, 500)
     assert answer.header("Content-Length") == str(len(answer.body))
     assert b"s3cret" not in answer.body
 

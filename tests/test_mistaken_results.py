@@ -80,7 +80,7 @@ def test_the_development_server_says_that_nothing_was_returned(
 
 def test_a_status_alone_is_told_what_to_write(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     call(app_of(tmp_path, "def POST(res): res.status(201)\n"), "POST")
-    assert caplog.messages[0].endswith("`POST` set a status alone. Return a value, or call res.end().")
+    assert caplog.messages[0].endswith("`POST` only set a status. Return a value, or call res.end().")
 
 
 # -- statuses

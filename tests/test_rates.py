@@ -39,17 +39,17 @@ def test_rates_are_read(text: Any, rates: list[tuple[int, int]]) -> None:
     [
         ("0/minute", ValueError, "'0/minute' has an amount that is not from 1 to 1,000,000,000,000"),
         ("1000000000001/minute", ValueError, "has an amount that is not from 1 to"),
-        ("1/0 minutes", ValueError, "'1/0 minutes' has a time that is not from a second to a year"),
-        ("1 per 00 days", ValueError, "has a time that is not"),
-        ("1/2 years", ValueError, "has a time that is not"),
+        ("1/0 minutes", ValueError, "'1/0 minutes' has a period that is not from a second to a year"),
+        ("1 per 00 days", ValueError, "has a period that is not"),
+        ("1/2 years", ValueError, "has a period that is not"),
         ("-1/minute", ValueError, "'-1/minute' is not a rate"),
         ("1.5/minute", ValueError, "is not a rate"),
         ("1/fortnight", ValueError, "is not a rate"),
         ("minute", ValueError, "is not a rate"),
         ("", ValueError, "'' is not a rate"),
         ("9" * 5000 + "/minute", ValueError, "is not a rate"),
-        ([], ValueError, r"\[\] has no rate"),
-        (["1/minute", "2/60 seconds"], ValueError, "has two rates for 60 seconds"),
+        ([], ValueError, r"\[\] contains no rate"),
+        (["1/minute", "2/60 seconds"], ValueError, "contains two rates for 60 seconds"),
         (5, TypeError, "5 is neither a string nor a list of strings"),
         ([5], TypeError, "is neither a string nor a list of strings"),
         (None, TypeError, "None is neither"),
@@ -75,12 +75,12 @@ async def an_async_function(req: object) -> int:
         ({"by": 5}, "by: 5 is not one of"),
         ({"by": int}, "by: <class 'int'> is not one of"),
         ({"by": an_async_function}, "by: it is an async function"),
-        ({"name": ""}, "name: '' is not a text"),
-        ({"name": "é"}, "name: 'é' is not a text"),
-        ({"name": "a\nb"}, "name: .* is not a text"),
+        ({"name": ""}, "name: '' is not a str"),
+        ({"name": "é"}, "name: 'é' is not a str"),
+        ({"name": "a\nb"}, "name: .* is not a str"),
         ({"name": "a" * 65}, "name: it has 65 characters, more than 64"),
         ({"cost": -1}, "cost: -1 is less than 0"),
-        ({"cost": 6}, "cost: 6 is more than 5, so that every request would be refused"),
+        ({"cost": 6}, "cost: 6 is more than 5, so every request would be refused"),
         ({"cost": True}, "cost: True is neither an int nor a function"),
         ({"cost": 1.0}, "cost: 1.0 is neither an int nor a function"),
         ({"cost": an_async_function}, "cost: it is an async function"),
@@ -95,7 +95,7 @@ async def an_async_function(req: object) -> int:
         ({"failures_only": True, "is_failure": [401]}, "is_failure: .* is not a function of the status"),
         ({"failures_only": True, "is_failure": lambda: 1}, "is_failure: it has to take one argument, the st"),
         ({"failures_only": True, "is_failure": an_async_function}, "is_failure: it is an async function"),
-        ({"is_failure": bool}, "is_failure: it is for failures_only=True alone"),
+        ({"is_failure": bool}, "is_failure: it is only for failures_only=True"),
         (
             {"failures_only": True, "is_failure": 403},
             "is_failure: 403 is not a function of the status, such as `lambda status: status == 403`",
@@ -123,9 +123,9 @@ def test_whatever_takes_a_request_is_a_function_of_it(function: Any) -> None:
 @pytest.mark.parametrize(
     ("rates", "message"),
     [
-        ((3,), "3 is not a rate, which is a text"),
-        ((None,), "None is not a rate, which is a text"),
-        (("1/minute", 3), "3 is not a rate, which is a text"),
+        ((3,), "3 is not a rate, which must be a str"),
+        ((None,), "None is not a rate, which must be a str"),
+        (("1/minute", 3), "3 is not a rate, which must be a str"),
         ((["1/minute", "5/hour"],), r"write rate_limit\('1/minute', '5/hour'\), without a list"),
         ((("1/minute",),), r"write rate_limit\('1/minute'\), without a list"),
     ],
@@ -136,7 +136,7 @@ def test_what_stands_for_rates_is_told_as_it_was_written(rates: Any, message: st
 
 
 def test_a_rate_that_cannot_be_read_has_a_remedy() -> None:
-    with pytest.raises(ValueError, match='Write an amount and a time, such as "100/minute"'):
+    with pytest.raises(ValueError, match='Write an amount and a period, such as "100/minute"'):
         rate_limit("often")
 
 
@@ -145,7 +145,7 @@ def test_a_rate_that_cannot_be_read_has_a_remedy() -> None:
     [
         (["0/minute"], "Write an amount from 1"),
         (["10/minute", "20/minute"], "Keep one of the two"),
-        (["1/400 days"], "Write a time from a second to a year"),
+        (["1/400 days"], "Write a period from a second to a year"),
     ],
 )
 def test_a_remedy_fits_what_is_wrong_with_a_rate(rates: list[str], remedy: str) -> None:

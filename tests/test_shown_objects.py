@@ -143,7 +143,7 @@ def test_no_start_error_shows_what_an_object_of_the_project_holds(tmp_path: Path
     ("source", "line", "kind"),
     [
         ("from lib.config import config", 2, "a `Config`"),
-        ("from lib.config import (\n    config,\n)", 3, "a `Config`"),
+        ("from lib.config import (\n    config,\n)", 2, "a `Config`"),
         ("import lib.config as config", 2, "the module `lib.config`"),
         ("from lib.config import Config as config", 2, "the class `Config`"),
         ("from lib.config import *", None, "a `Config`"),

@@ -401,7 +401,7 @@ REFUSED = [
     ("set_signed_cookie('a', 'x', max_age=float('nan'))", "max_age must be a number of seconds, not nan"),
     ("set_signed_cookie('a', 'x', max_age='60')", "max_age must be a number of seconds, not '60'"),
     ("set_signed_cookie('a', 'x', expires='soon')", "expires must be a number of seconds, not 'soon'"),
-    ("set_signed_cookie('a', 'x' * 4000)", "bytes with its name, and browsers take 4096"),
+    ("set_signed_cookie('a', 'x' * 4000)", "bytes with its name, but browsers accept 4096"),
     ("set_signed_cookie('a', 'x', samesite='None')", "SameSite=None must be secure"),
     ("set_signed_cookie('__Host-a', 'x')", "must be secure"),
 ]

@@ -1,1 +1,1 @@
-"""What makes the documents and the releases; nothing of it is installed."""
+"""The programs that make the documents and the releases; they are not installed."""

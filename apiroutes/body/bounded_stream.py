@@ -1,7 +1,7 @@
-"""The content as a stream that ends where the content ends, read only as it is asked for.
+"""The content as a stream that ends where the content ends, and is read only on demand.
 
-In: an environ and limits. Out: a binary file that is an async iterable too. Raises ApiError, most of it
-while the stream is read: 400 when the content is cut off, 408 when it takes too long, and 413.
+In: an environ and limits. Out: a binary file that is an async iterable too. Raises ApiError, mostly while the
+stream is read: 400 if the content is cut off, 408 if it takes too long, and 413.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ _CHUNK = 2**16
 
 
 class BodyStream(io.BufferedReader):
-    """The content as a binary file, and as an async iterable of pieces, each as it arrives.
+    """The content as a binary file, and as an async iterable that yields pieces as they arrive.
 
-    A coroutine reads it by `async for piece in req.stream`; a plain function as any file.
+    A coroutine reads it with `async for piece in req.stream`; a plain function reads it like any file.
     """
 
     def __init__(self, raw: io.RawIOBase, environ: Environ) -> None:
@@ -63,8 +63,8 @@ class _Empty(io.RawIOBase):
 def bounded_stream(environ: Environ, limits: Limits, max_size: Size | None = None) -> BodyStream:
     """Return the content as a stream, of at most `max_size` bytes or of any size.
 
-    Nothing is read before the stream is. Raises ApiError 413 for a length over `max_size`, and what
-    `announced_length` raises.
+    Nothing is read until the stream is read. Raises ApiError 413 for a length over `max_size`, and the errors
+    of `announced_length`.
     """
     length = announced_length(environ)
     if max_size is not None and length is not None and length > max_size.bytes:
@@ -104,7 +104,7 @@ class _BoundedReader(io.RawIOBase):
         return len(chunk)
 
     def _open(self) -> TimedInput | io.BytesIO:
-        """Return the input to read from, which others may have read since the stream was made."""
+        """Return the input to read from; other code may have read it since the stream was made."""
         source = self._environ["wsgi.input"]
         if isinstance(source, KeptContent):
             self._length = len(source.whole())

@@ -7,9 +7,9 @@ https://encoding.spec.whatwg.org/ defines the labels and the tables. Python's co
 bytes; where a codec differs from the standard's index in a character, that character is amended
 here. A charset is prepared when it is first used. A client never chooses a Python codec.
 
-The label decides (RFC 9110 section 8.3.2). A byte order mark is dropped if it is the charset's
-own, and chooses the byte order only for the label `utf-16`, as RFC 2781 section 4.3 defines it. The
-standard lets a mark overrule every label, for web pages and against HTTP.
+The label decides (RFC 9110 section 8.3.2). A byte order mark is dropped if it belongs to the charset, and
+chooses the byte order only for the label `utf-16`, as RFC 2781 section 4.3 defines. The standard lets a mark
+override every label, for web pages and contrary to HTTP.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ _AMENDED = {
         "C6DE \u3003仝 FA5F 倩 FA66 偽 FABD 包 FAC5 卄 FAD5 卿 FB48 嘅 FBB8 婷 FBF3 幵 FBF9 廐 FC4F 彘 "
         "FC6C 悤 FCB9 撐 FCE2 晴 FCF1 杞 FDB7 沜渝 FDBB 港 FDF1 煮 FE52 猪 FE6F 瑜 FEAA 瓩 FEDD 砉"
     ),
-    # Signs as Windows has them. _list_nec_rows has more of this charset.
+    # Signs as in Windows. _list_nec_rows adds more to this charset.
     "euc_jp": "A1C1 \uff5e\u2225 A1DD \uff0d A1F1 \uffe0\uffe1 A2CC \uffe2 8FA2B7 \uff5e",
     # The euro sign as in Windows, an ideographic space, and characters that had private code points before
     # the edition of 2022; A8BC and 8135F437 have changed places.
@@ -152,7 +152,7 @@ def decode_text(content: bytes, charset: str) -> str:
 
 @cache
 def _decoder_of(charset: str) -> Callable[[bytes], str]:
-    """Return the decoder of a charset. Two threads may make it at once; then one of the two is kept."""
+    """Return the decoder of a charset. If two threads make it at once, one of the two is kept."""
     if charset.startswith("utf-16"):
         return partial(_decode_utf_16, charset)
     if charset == "gb18030":
@@ -194,20 +194,20 @@ def _table_of(charset: str) -> str:
 
 
 def _unassigned(byte: int) -> str:
-    """Return the standard's character for a byte that Windows leaves open: from 80 to 9F a control one."""
+    """Return the standard's character for a byte that Windows leaves open; 80 to 9F are controls."""
     return chr(byte) if 0x80 <= byte < 0xA0 else _UNDEFINED
 
 
 def _decode_shift_jis(content: bytes) -> str:
     text = content.decode("cp932")
-    # Windows has these for the bytes A0, FD, FE and FF, which the standard leaves undefined.
+    # Windows uses these for the bytes A0, FD, FE and FF, which the standard leaves undefined.
     if re.search("[\uf8f0-\uf8f3]", text):
         raise UnicodeDecodeError("shift_jis", content, 0, len(content), "undefined byte")
     return text
 
 
 class _Amended(dict[bytes, str]):
-    """Decodes with a codec of Python, except for some sequences of bytes, whose characters it holds.
+    """Decodes with a Python codec, except for some sequences of bytes, for which it has its own characters.
 
     `others` is the expression for any other sequence that begins with a byte above 7F; the codec
     decides whether it is a character.
@@ -227,7 +227,7 @@ class _Amended(dict[bytes, str]):
     def __missing__(self, piece: bytes) -> str:
         text = piece.decode(self._codec)
         if len(piece) == 2:
-            # A text of short pieces may have half a million of these, of which 40,000 are different.
+            # A text of short pieces may have half a million of these, 40,000 of them different.
             self[piece] = text
         return text
 
@@ -258,8 +258,8 @@ def _list_sequences(codec: str) -> dict[bytes, str]:
 def _list_nec_rows() -> dict[bytes, str]:
     """Return rows 13 and 89 to 92 of JIS X 0208, as NEC and IBM filled them.
 
-    EUC-JP and ISO-2022-JP have them in practice, but not Python's codecs of these. Its cp932 has
-    them, two rows under each lead byte.
+    EUC-JP and ISO-2022-JP contain them in practice, but Python's codecs for these charsets do not. Python's
+    cp932 contains them, two rows under each lead byte.
     """
     trails = [*range(0x40, 0x7F), *range(0x80, 0xFD)]
     rows = {}

@@ -51,15 +51,15 @@ class Body(KeptContent):
         return self._decoder.decode in (_json, _utf8_json)
 
     def fields(self) -> list[tuple[str, str]]:
-        """Return the fields of a form of either kind, in their order; an empty list for any other body."""
+        """Return the fields of a form of either kind, in order; an empty list for any other body."""
         if self._decoder.decode is _form and self.content:
             return parse_pairs(_text_in(self.content, self._decoder.charset))
         return self._fields or []
 
     def as_type(self, schema: Any, limits: Limits) -> Any:
-        """Return the body as a type: JSON by `schema.decode`, any other from `value` by `schema.convert`.
+        """Return the body as a type: JSON with `schema.decode`, any other with `schema.convert` from `value`.
 
-        Raises what these raise for a body of another type, and ApiError for one that cannot be read.
+        Raises their exceptions for a body of another type, and ApiError for a body that cannot be read.
         """
         if self.is_json and self.content and self._is_as_received(limits):
             text = _as_utf8(self.content, self._decoder.charset)
@@ -68,12 +68,12 @@ class Body(KeptContent):
         return schema.convert(self.value, "body")
 
     def _is_as_received(self, limits: Limits) -> bool:
-        """Return whether `value` is unchanged: code that has had it may have changed it."""
+        """Return whether `value` is unchanged: code that got it may have changed it."""
         return bool(self.value == self._decoder.decode(self.content or b"", self._decoder.charset, limits))
 
 
 class _Undecoded(Body):
-    """A body to be read as a type; `value` is decoded only at its first use."""
+    """A body to be read as a type; `value` is decoded only when it is first used."""
 
     def __init__(self, content: bytes, decoder: _Decoder, limits: Limits) -> None:
         self.content = content
@@ -100,8 +100,8 @@ def read_body(
 ) -> Body:
     """Read the request's content and decode it; with `decoded` off, only when its value is used.
 
-    The content is kept in the environ, even if it cannot be decoded, except for a multipart form's.
-    `owner` may have limits of its own for such a form.
+    The content is kept in the environ, even if it cannot be decoded, except for a multipart form. `owner` may
+    have its own limits for such a form.
     """
     if "HTTP_CONTENT_ENCODING" in environ:
         _check_encoding(environ["HTTP_CONTENT_ENCODING"])
@@ -123,7 +123,7 @@ def read_body(
 
 
 def _check_encoding(encoding: str) -> None:
-    # The client never picks a compression: the size of the unpacked content has no limit.
+    # The client may not choose a compression: the size of the unpacked content would have no limit.
     if encoding.strip().lower() not in ("", "identity"):
         raise ApiError(415, "Content encoding is not supported")
 
@@ -149,7 +149,7 @@ def _json(content: bytes, charset: str, limits: Limits) -> object:
 
 
 def _utf8_json(content: bytes, charset: str, limits: Limits) -> object:
-    """Return what `_json` returns, sooner for most documents."""
+    """Return the result of `_json`, faster for most documents."""
     try:
         return shallow_decoder(limits.json_depth)(content)
     except Exception:
@@ -195,7 +195,7 @@ _BY_TYPE: Mapping[str, _Decode] = {
     "application/json": _json,
     "application/ld+json": _json,
     "application/x-www-form-urlencoded": _form,
-    "text/plain": _text,  # the most frequent of the `text/` family
+    "text/plain": _text,  # the most common of the `text/` types
 }
 
 
@@ -218,8 +218,8 @@ _MAX_REMEMBERED = 200  # characters; no client needs a longer header, which must
 def _find(content_type: str) -> _Decoder:
     media_type = parse_media_type(content_type)
     if media_type is None:
-        # A multipart form needs a boundary. Any other Content-Type that cannot be read counts as
-        # missing; Next.js does this (recorded).
+        # A multipart form needs a boundary. Any other Content-Type that cannot be read counts as missing, as
+        # in Next.js (recorded).
         is_form = content_type.strip().lower().startswith("multipart/form-data")
         return _Decoder(_bytes, boundary="") if is_form else _Decoder(_text)
     if media_type.type == "multipart/form-data":
@@ -234,5 +234,6 @@ def _find(content_type: str) -> _Decoder:
         raise invalid_body()
     if decode is _json and charset == "utf-8":
         decode = _utf8_json
-    # The fields of a form are UTF-8, whatever charset is named: its escapes are, and browsers name none.
+    # The fields of a form are UTF-8, whatever charset it declares: its escapes are, and browsers declare
+    # none.
     return _Decoder(decode, "utf-8" if decode is _form else charset)

@@ -11,19 +11,19 @@ from urllib.parse import unquote_to_bytes
 
 __all__ = ["extended_file_name"]
 
-# RFC 7578 section 4.2 forbids it in forms, and a filter in front may have checked the plain name
-# alone. So it counts only where the plain name is missing or consists of RFC 2047's encoded words, which
-# no client means as a name and .NET sends.
+# RFC 7578 section 4.2 forbids it in forms, and a filter in front may have checked only the plain name. So it
+# counts only if the plain name is missing or consists of RFC 2047's encoded words, which .NET sends and no
+# client means as a name.
 _PARAMETER = r';[ \t]*(filename\*(?:[0-9]+\*?)?)[ \t]*=[ \t]*("(?:[^"\\]|\\.)*"|[^;]*)|"(?:[^"\\]|\\.)*"'
 _ENCODED_WORD = re.compile(r"=\?[^?]*\?[bBqQ]\?[^?]*\?=.*", re.S)
 _QUOTED_PAIR = re.compile(r"\\(.)")
-# RFC 8187 section 3.2.1 has both; a client cannot choose another.
+# RFC 8187 section 3.2.1 allows both; a client cannot choose another.
 _CHARSETS = {"utf-8": "utf-8", "iso-8859-1": "latin-1"}
 _MAX_CONTINUATIONS = 100  # parameters that make up one name (RFC 2231)
 
 
 def extended_file_name(disposition: str, plain: str | None) -> str | None:
-    """Return the name of a part's file; `plain` is the one in the plain notation, if any."""
+    """Return the name of a part's file; `plain` is the name in the plain notation, if any."""
     if plain is not None and not _ENCODED_WORD.fullmatch(plain):
         return plain
     parameters: dict[str, str] = {}
@@ -37,7 +37,7 @@ def extended_file_name(disposition: str, plain: str | None) -> str | None:
 
 
 def _decoded(value: str) -> str | None:
-    """Decode a value that names its charset (RFC 8187 section 3.2); return None for a malformed one."""
+    """Decode a value that names its charset (RFC 8187 section 3.2); return None if it is malformed."""
     charset, first_quote, rest = value.partition("'")
     encoding = _CHARSETS.get(charset.strip().lower())
     _, second_quote, text = rest.partition("'")

@@ -1,6 +1,6 @@
-"""Content that nobody wants, discarded while the client is still sending it.
+"""Discards unwanted content while the client is still sending it.
 
-In: an environ. Out: nothing; the connection takes another request, or no more. A connection that is
+In: an environ. Out: nothing; the connection can take another request, or takes no more. A connection that is
 closed while its client sends is reset, and then the client loses the response (RFC 9112 section 9.6).
 """
 
@@ -27,8 +27,8 @@ DRAIN_SECONDS = 2.0
 def drain(environ: Environ) -> None:
     """Discard the content that the client is still sending, once the response has been sent.
 
-    Reads at most 16 MB, for at most 2 seconds; where more is left the connection takes no more
-    requests. Reads nothing from a client that waits to be told to send (RFC 9110 section 10.1.1).
+    Reads at most 16 MB, for at most 2 seconds; if more is left, the connection takes no more requests. Reads
+    nothing from a client that waits for a 100 (RFC 9110 section 10.1.1).
     """
     unread = _unread(environ)
     if unread is None:
@@ -57,7 +57,7 @@ def has_unread(environ: Environ) -> bool:
 def _unread(environ: Environ) -> tuple[Any, int | None] | None:
     """Return the input to drain and the bytes left in it, None if only the server knows."""
     if arriving_input(environ) is not None:
-        return None  # it is received, and discarded, on the event loop
+        return None  # the event loop receives and discards it
     source = environ.get("wsgi.input")
     is_ended_by_server = environ.get("wsgi.input_terminated")
     if isinstance(source, TimedInput):
@@ -73,7 +73,7 @@ def _unread(environ: Environ) -> tuple[Any, int | None] | None:
         return None
     if "SERVER_SOFTWARE" not in environ and not (has_begun and left):
         return None  # a test's request: without a server there is no connection to break
-    # gunicorn has told the client to send before it calls the application.
+    # gunicorn tells the client to send before it calls the application.
     is_told = has_begun or environ.get(CONNECTION) is not None
     if not is_told and expects_continue(environ):
         return None
@@ -106,10 +106,10 @@ def _discard(source: Any, left: int | None) -> bool:
 
 
 def _drain_aside(source: Any, left: int | None) -> None:
-    """Drain in a thread that may wait for longer, for a server whose reads cannot be ended.
+    """Drain in a thread that may wait longer, for a server whose reads cannot be interrupted.
 
-    The thread runs until the client or the server closes the connection. Only a few may run at once, so
-    that clients that stop sending hold nothing that others need.
+    The thread runs until the client or the server closes the connection. Only a few such threads may run at
+    once, so that clients that stop sending hold nothing that others need.
     """
 
     def run() -> None:

@@ -1,7 +1,7 @@
-"""The errors that reading a body raises, each as the one response that it leads to.
+"""The errors that reading a body raises, each with the response that it leads to.
 
-In: nothing, or the limit that was exceeded. Out: an ApiError to raise; where `except BadRequest` and the
-like should catch it, one that is an exception of Werkzeug's as well.
+In: nothing, or the limit that was exceeded. Out: an ApiError to raise; it is also a Werkzeug exception if
+`except BadRequest` and the like should catch it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ __all__ = ["ReadOnLoopError", "as_werkzeug_error", "cut_off", "invalid_body", "t
 
 
 class ReadOnLoopError(RuntimeError):
-    """Code on an event loop reads content that this loop has yet to receive."""
+    """Code on an event loop reads content that the same loop has yet to receive."""
 
 
 def invalid_body() -> ApiError:
@@ -26,7 +26,7 @@ def invalid_body() -> ApiError:
 
 
 def cut_off() -> ApiError:
-    """Return the error for content that ended before its end."""
+    """Return the error for content that ended too early."""
     return BodyCutOff(400, "Invalid body")
 
 
@@ -36,19 +36,19 @@ def too_slow() -> ApiError:
 
 
 def too_large(limit: Size) -> ApiError:
-    """Return the error for content larger than `limit`, which it names as it was configured."""
+    """Return the error for content larger than `limit`, which the message names as it was configured."""
     return ApiError(413, f"Body exceeded {limit.text} limit")
 
 
 def as_werkzeug_error(error: ApiError) -> ApiError:
-    """Return the error as one that is also Werkzeug's exception of its status, as its accessors raise."""
+    """Return the error as one that is also Werkzeug's exception for its status, as its accessors raise."""
     if isinstance(error, HTTPException):
         return error
     key = type(error), error.status
     combined_class = _COMBINED.get(key)
     if combined_class is None:
         werkzeug_class = default_exceptions.get(error.status)
-        # Werkzeug's class adds what its users read: `code`, `name`, `get_response()`.
+        # Werkzeug's class adds the attributes that its users read: `code`, `name`, `get_response()`.
         combined_class = (
             type(error)
             if werkzeug_class is None
@@ -60,5 +60,5 @@ def as_werkzeug_error(error: ApiError) -> ApiError:
     return combined
 
 
-# Combined classes, by ours and the status; there are only as many as statuses that reading a body leads to.
+# Combined classes, by our class and the status; there are only as many as statuses of body errors.
 _COMBINED: dict[tuple[type, int], Any] = {}

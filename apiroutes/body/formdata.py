@@ -1,8 +1,8 @@
 """multipart/form-data (RFC 7578). The only file that imports `multipart`.
 
 In: chunks of content, the boundary, limits. Out: text fields and files. Raises ApiError: 400
-for a malformed form, 413 for too many or too large parts, 507 when the disk is full. Files are
-spooled to disk past a small size; after an error none stays open.
+for a malformed form, 413 for too many or too large parts, 507 if the disk is full. Files above a small size
+are spooled to disk; after an error, no file stays open.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ __all__ = ["parse_form"]
 
 # RFC 2046 section 5.1.1 allows 70; some clients send a little more.
 _MAX_BOUNDARY = 100
-# Bytes before the first part, which nothing uses.
+# Bytes before the first part, which are ignored.
 _MAX_PREAMBLE = 1024
-# Bytes of a file's name that every file system in use allows.
+# Bytes of a file name that every common file system allows.
 _MAX_NAME = 255
 
 
@@ -69,10 +69,10 @@ def parse_form(chunks: Iterator[bytes], boundary: str, limits: Limits) -> Form |
 
 
 def _with_first_delimiter(chunk: bytes, chunks: Iterator[bytes], boundary: str) -> bytes:
-    """Return the first chunk, extended until it has the whole first delimiter.
+    """Return the first chunk, extended until it contains the whole first delimiter.
 
-    After a chunk without one, the parser takes the next chunk for the beginning of the form
-    (multipart 2.0.1), so its reading of a form would depend on how the form arrived.
+    After a chunk without a delimiter, the parser treats the next chunk as the beginning of the form
+    (multipart 2.0.1), so the result would depend on how the form arrived.
     """
     delimiter = b"--" + boundary.encode()
     if chunk.startswith(delimiter) and len(chunk) > len(delimiter) + 1:
@@ -100,7 +100,7 @@ def _as_request_error(error: BaseException) -> BaseException:
 
 
 class Form:
-    """The parts of a form, in their order, collected while it is parsed."""
+    """The parts of a form, in order, collected while it is parsed."""
 
     def __init__(self, limits: Limits) -> None:
         self.fields: list[tuple[str, str]] = []
@@ -111,7 +111,7 @@ class Form:
         self._segment: Any = None
         self._size = 0  # bytes
         self._pieces: list[bytes] = []
-        self._file: IO[bytes] | None = None  # holds the pieces once they are too large for memory
+        self._file: IO[bytes] | None = None  # contains the pieces once they are too large for memory
 
     def begin(self, segment: MultipartSegment) -> None:
         """Begin a part."""
@@ -141,7 +141,7 @@ class Form:
         segment = self._segment
         name = segment.name or ""
         if segment.filename is None:
-            # Fields are UTF-8: a part's own charset would let the client pick a codec.
+            # Fields are UTF-8: a part's own charset would let the client choose a codec.
             self.fields.append((name, b"".join(self._pieces).decode("utf-8")))
             return
         if self._file is None:
@@ -170,13 +170,13 @@ class _Upload(FileStorage):
 
     def read(self, size: int = -1, /) -> bytes:
         """Read up to `size` bytes, by default all that are left."""
-        return self.stream.read(size)  # which FileStorage finds too, after a failed look-up
+        return self.stream.read(size)  # FileStorage would find it too, after a failed look-up
 
     def save(self, dst: str | os.PathLike[str] | IO[bytes], buffer_size: int = 2**16) -> None:
-        """Store the file at `dst`: a path, an open file, or a directory, in which it keeps its own name.
+        """Save the file to `dst`: a path, an open file, or a directory, in which it keeps its own name.
 
-        It cannot leave that directory: its name is only a base name, and a link of that name is not
-        followed. Raises ValueError for a file without a name, and OSError: FileNotFoundError where the
+        It cannot escape that directory: its name is only a base name, and a link with that name is not
+        followed. Raises ValueError for a file without a name, and OSError, such as FileNotFoundError if the
         directory does not exist.
         """
         if not isinstance(dst, (str, os.PathLike)):
@@ -189,7 +189,7 @@ class _Upload(FileStorage):
         name = _base_name(self.filename or "")
         if not name:
             raise ValueError(
-                f"the file of the field {self.name!r} has no usable name; save it to a path with one"
+                f"the file of the field {self.name!r} has no usable name; save it to a path with a file name"
             )
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0)
         with open(os.open(os.path.join(dst, name), flags, 0o666), "wb") as target:
@@ -201,7 +201,7 @@ class _Upload(FileStorage):
 
 
 def _check_directory(path: str | os.PathLike[str]) -> None:
-    """Raise FileNotFoundError where the directory of a path is missing."""
+    """Raise FileNotFoundError if the directory of a path is missing."""
     directory = os.path.dirname(os.fspath(path))
     if directory and not os.path.isdir(directory):
         remedy = f"create it first: os.makedirs({directory!r}, exist_ok=True)"
@@ -213,13 +213,13 @@ def _check_directory(path: str | os.PathLike[str]) -> None:
 
 
 def _discard(file: IO[bytes] | FileStorage) -> None:
-    """Close a file even on a full disk, where writing the rest of its buffer fails once more."""
+    """Close a file even on a full disk, where writing the rest of its buffer fails again."""
     with contextlib.suppress(OSError):
         file.close()
 
 
 def _base_name(filename: str) -> str:
-    """Return the last part of a path of any system, without the characters that a file name cannot have."""
+    """Return the last part of a path of any system, without characters that file names cannot contain."""
     name = filename.replace("\\", "/").rpartition("/")[2]
     if not name.isprintable():
         name = "".join(character for character in name if character.isprintable())

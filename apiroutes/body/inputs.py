@@ -1,6 +1,6 @@
-"""Inputs in the place of `wsgi.input`: of content that was read, and of content that arrives in messages.
+"""Inputs in place of `wsgi.input`: for content that was read, and for content that arrives in messages.
 
-In: content. Out: an input that later readers can read, from the start or at its end.
+In: content. Out: an input that later readers can read, from its start or from its end.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ __all__ = [
 
 
 class BodyInput:
-    """An input of the framework's, in the place of `wsgi.input`."""
+    """An input of the framework, in place of `wsgi.input`."""
 
     def whole(self) -> bytes:
         """Return the whole content.
 
-        Raises the error that reading it raised before, and RuntimeError if it is not kept.
+        Raises the error that an earlier read raised, and RuntimeError if the content is not kept.
         """
         raise RuntimeError("the body is already being read from req.stream")
 
@@ -49,7 +49,7 @@ class KeptContent(BodyInput):
 
     @property
     def file(self) -> io.BytesIO:
-        """The content as a file, made at the first read."""
+        """The content as a file, which is made at the first read."""
         if self._file is None:
             self._file = io.BytesIO(self.content or b"")
         return self._file
@@ -97,7 +97,7 @@ def keep(environ: Environ, content: bytes) -> None:
 
 
 class _Ended(BodyInput):
-    """The input of a request that is over: its connection takes the next request, which nobody may read."""
+    """The input of a request that has ended: its connection is at the next request, which none may read."""
 
     def whole(self) -> bytes:
         raise RuntimeError(
@@ -125,15 +125,15 @@ def end_input(environ: Environ) -> None:
 class ArrivingInput:
     """An input whose content arrives on an event loop, in messages; ASGI's is one (`asgi_content`)."""
 
-    is_complete = False  # whether all of it is here, so that reading it does not wait
+    is_complete = False  # whether all of it has arrived, so that reading it does not wait
 
     async def arrive(self, size: int = 1) -> None:
-        """Wait until `size` bytes can be read, or there are no more."""
+        """Wait until `size` bytes can be read, or the content has ended."""
         raise NotImplementedError
 
 
 def arriving_input(environ: Environ) -> ArrivingInput | None:
-    """Return the input that reading from an environ reads from, if its content arrives in messages."""
+    """Return the input from which an environ is read, if its content arrives in messages."""
     source = environ.get("wsgi.input")
     source = getattr(source, "source", source)  # of an input with a time limit
     return source if isinstance(source, ArrivingInput) else None

@@ -1,6 +1,6 @@
 """The limits of one request's body and query, all of them decided at start.
 
-In: the project's settings, and a route's own. Out: `Limits`.
+In: the project's settings, and a route's own limits. Out: `Limits`.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ CHUNK = 2**16  # bytes that one read asks for
 
 
 class Limits(Struct, frozen=True, dict=True):
-    """The settings that bound a request, under short names.
+    """The settings that limit a request, under short names.
 
-    `size` bounds the content, the others its parts; `spool_size` is in bytes. Content may take
-    `timeout` seconds to arrive, and a second more for every `min_rate` bytes of it; a rate of 0 adds
-    no time. `parse` is off where the handler reads the content itself.
+    `size` limits the content, the others its parts; `spool_size` is in bytes. Content may take `timeout`
+    seconds to arrive, and one more second for every `min_rate` bytes; a rate of 0 adds no time. `parse` is
+    off if the handler reads the content itself.
     """
 
     parse: bool
@@ -38,13 +38,13 @@ class Limits(Struct, frozen=True, dict=True):
 
     @cached_property
     def one_read(self) -> int:
-        """The bytes of the longest content that is allowed and that one read asks for."""
+        """The size in bytes of the longest content that is allowed and needs only one read."""
         return min(self.size.bytes, CHUNK)
 
     def narrowed(
         self, *, size: int | None = None, form_memory: int | None = None, form_parts: int | None = None
     ) -> Limits:
-        """Return these limits, each replaced by the given number of bytes or parts where that is smaller."""
+        """Return these limits, each replaced by the given number of bytes or parts if that is smaller."""
         return replace(
             self,
             size=_smaller(self.size, size),

@@ -1,8 +1,8 @@
-"""The content of a request, whole or in pieces, never more than is announced and allowed.
+"""The content of a request, whole or in pieces, but never more than is announced and allowed.
 
-In: an environ and limits. Out: bytes or chunks. Raises ApiError: 400 for an invalid length and for
-content that is cut off, 408, 411, 413 and 501. The announced length is checked before anything is
-read; the bytes that arrive are counted while they are read.
+In: an environ and limits. Out: bytes or chunks. Raises ApiError: 400 for an invalid length and for content
+that is cut off, 408, 411, 413 and 501. The announced length is checked before anything is read; arriving
+bytes are counted while they are read.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def read_content(environ: Environ, limits: Limits) -> bytes:
         return _read_unusual(environ, limits)
     source = environ["wsgi.input"]
     connection = environ.get(CONNECTION)
-    # The first read usually returns everything. It needs no clock if nothing can end it.
+    # The first read usually returns everything. It needs no clock if nothing can interrupt it.
     try:
         if connection is None:
             content: bytes = source.read(length) or b""
@@ -51,12 +51,12 @@ def read_content(environ: Environ, limits: Limits) -> bytes:
         return content
     if isinstance(source, BodyInput):
         return source.whole()
-    # A stream may return less than it was asked for, so ask until it reports its end.
+    # A stream may return less than requested, so read until it reports its end.
     return b"".join((content, *_rest(environ, length, limits, len(content))))
 
 
 def _read_unusual(environ: Environ, limits: Limits) -> bytes:
-    """Return content of any length, announced in any way, by as many reads as it takes."""
+    """Return content of any length, announced in any way, with as many reads as necessary."""
     length = announced_length(environ)
     if length == 0:
         return b""
@@ -65,13 +65,13 @@ def _read_unusual(environ: Environ, limits: Limits) -> bytes:
     source = environ["wsgi.input"]
     if isinstance(source, BodyInput):
         return source.whole()
-    # A read that nothing can end may ask for everything.
+    # A read that nothing can interrupt may request everything.
     chunk_size = limits.size.bytes + 1 if environ.get(CONNECTION) is None else CHUNK
     return b"".join(_rest(environ, length, limits, 0, chunk_size))
 
 
 def read_chunks(environ: Environ, limits: Limits) -> Iterator[bytes]:
-    """Return the content in pieces, with the checks of `read_content`; what one read brings is one piece."""
+    """Return the content in pieces, one for each read, with the checks of `read_content`."""
     length = announced_length(environ)
     if length is not None and length <= limits.one_read:
         content = read_content(environ, limits)
@@ -88,7 +88,7 @@ def read_chunks(environ: Environ, limits: Limits) -> Iterator[bytes]:
 
 
 def refuse(environ: Environ, limits: Limits, error: ApiError) -> None:
-    """Let later readers get the same error, after content was refused halfway through."""
+    """Make later readers get the same error, after content was refused halfway through."""
     source = environ["wsgi.input"]
     if source is NOT_KEPT:
         source = TimedInput(environ, limits, 0)
@@ -105,7 +105,7 @@ def _too_large_unread(environ: Environ, limits: Limits, length: int) -> ApiError
 def _rest(
     environ: Environ, length: int | None, limits: Limits, count: int, chunk_size: int = CHUNK
 ) -> Iterator[bytes]:
-    """Yield the content after its first `count` bytes, by reads of `chunk_size` bytes at most."""
+    """Yield the content after its first `count` bytes, in reads of at most `chunk_size` bytes."""
     if length == 0:
         return
     limit = limits.size
@@ -128,12 +128,12 @@ def _rest(
 
 
 def read_chunk(source: TimedInput, size: int) -> bytes:
-    """Return up to `size` bytes, none at the end. Raises ApiError, also where the server raises another."""
+    """Return up to `size` bytes, none at the end. Raises ApiError, also in place of the server's errors."""
     try:
         return source.read(size)
     except (ApiError, ReadOnLoopError):
         raise
     except Exception as error:
-        # A broken connection is an OSError; for malformed chunks each server has its own exceptions
-        # (gunicorn does). Either way the client did not send a whole body.
+        # A broken connection is an OSError; for malformed chunks, servers such as gunicorn have their own
+        # exceptions. Either way, the client did not send a whole body.
         raise source.refuse(cut_off()) from error

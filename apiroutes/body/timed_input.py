@@ -1,9 +1,9 @@
 """The time that a client may take to send its content (RFC 9110 section 15.5.9).
 
 In: an environ and limits. Out: an input to read from in place of `wsgi.input`. Raises ApiError 408.
-A server's `read` blocks until it has all that it was asked for, so a client that sends a byte a
-second could hold a thread for as long as it likes. `concurrency.watch` ends a read that takes too
-long, by closing the connection for receiving.
+A server's `read` blocks until it has all requested bytes, so a client that sends one byte a second could hold
+a thread for as long as it likes. `concurrency.watch` ends a read that takes too long, by closing the
+connection for receiving.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ _CHUNK = 2**16
 
 
 class TimedInput(BodyInput):
-    """`wsgi.input` with a limit to the time that reads may take; it replaces it in the environ.
+    """`wsgi.input` with a limit on the time that reads may take; it replaces `wsgi.input` in the environ.
 
-    The limit is `limits.timeout` seconds, and a second more for every `limits.min_rate` bytes that
-    have arrived. Only the time spent waiting for the client counts. `left` is the number of bytes still
-    to come, None while only the server knows it.
+    The limit is `limits.timeout` seconds, and one more second for every `limits.min_rate` bytes that have
+    arrived. Only the time spent waiting for the client counts. `left` is the number of bytes still to come,
+    None if only the server knows it.
     """
 
     def __init__(self, environ: Environ, limits: Limits, left: int | None) -> None:
@@ -92,7 +92,7 @@ class TimedInput(BodyInput):
         began = monotonic()
         try:
             if self._connection is None:
-                # What has come so far, from a source that need not wait for all that is asked for.
+                # The bytes so far, from a source that need not wait for all requested bytes.
                 read = getattr(self.source, "read_arrived", self.source.read)
                 content: bytes = read(size) or b""
             else:
@@ -116,7 +116,9 @@ def read_watched(source: Any, size: int, connection: Any, seconds: float) -> byt
     watch(connection, monotonic() + seconds, partial(stop_receiving, connection))
     try:
         content: bytes = source.read(size) or b""  # a raw stream without data returns None
-    except BaseException as error:  # each server has its own for a connection that ends halfway through
+    except (
+        BaseException
+    ) as error:  # each server has its own exception for a connection that ends halfway through
         if unwatch(connection) is None and isinstance(error, Exception):
             raise too_slow() from None
         raise

@@ -15,7 +15,7 @@ __all__ = ["collect", "parse_pairs", "parse_urlencoded"]
 
 # Runs of escapes are decoded as one, because a character may take several of them.
 _ESCAPES = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
-# Escapes of ASCII, each of which stands for one character, in every spelling of their digits.
+# Escapes of ASCII, each of which represents one character, in every spelling of their digits.
 _ASCII = {high + low: chr(int(high + low, 16)) for high in "01234567" for low in "0123456789abcdefABCDEF"}
 
 
@@ -43,7 +43,7 @@ def _decode_run(run: re.Match[str]) -> str:
 
 
 def parse_urlencoded(text: str) -> Params:
-    """Return all pairs of `text`; a name alone has the value "", and empty pairs do not count."""
+    """Return all pairs of `text`; a name without a value has the value "", and empty pairs are skipped."""
     if "+" in text:
         text = text.replace("+", " ")
     has_escapes = "%" in text
@@ -78,7 +78,7 @@ def collect(pairs: Iterable[tuple[str, str]]) -> Params:
 
 
 def parse_pairs(text: str) -> list[tuple[str, str]]:
-    """Return the pairs of `text` in their order, decoded; a plus is a space."""
+    """Return the pairs of `text` in order, decoded; a plus is a space."""
     if "+" in text:
         text = text.replace("+", " ")
     split = [pair.partition("=") for pair in text.split("&") if pair]

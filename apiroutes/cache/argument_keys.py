@@ -1,9 +1,9 @@
 """The arguments of a call as bytes: equal for equal data, and different for different data.
 
-In: the values of a function's parameters. Out: canonical MessagePack. Texts, numbers, bytes, booleans, None,
-lists and dicts with strings as keys are MessagePack's own. Everything else is an extension whose code
-says of which type it is, so that no two types become one: `1`, `1.0`, `True` and `"1"` are four keys, a tuple
-is no list, and two classes with equal fields are two. Raises NotData for other values.
+In: the values of a function's parameters. Out: canonical MessagePack. Strings, numbers, bytes, booleans,
+None, lists and dicts with strings as keys are MessagePack's own. Everything else is an extension whose code
+says which type it is, so no two types become one: `1`, `1.0`, `True` and `"1"` are four keys, a tuple is not
+a list, and two classes with equal fields are different. Raises NotData for other values.
 """
 
 from __future__ import annotations
@@ -204,7 +204,7 @@ def name_of_module(name: str) -> str:
     return without_package(name)
 
 
-# -- what is no data ---------------------------------------------------------------------------
+# -- what is not data --------------------------------------------------------------------------
 
 _REMEDY = (
     "pass what the result depends on as data: strings, numbers, dates, lists, dicts, dataclasses, such as "

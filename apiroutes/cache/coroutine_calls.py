@@ -62,7 +62,7 @@ class CoroutineCalls(FunctionCalls):
             if held is not None:
                 return held.use()
         while (leader := self._leaders.get(place)) is not None:
-            # After a revalidation nobody waits for what has begun before.
+            # After a revalidation nobody waits for a computation that began before.
             if generation is None or leader.generation != generation:
                 break
             await asyncio.wait((leader.ended,), timeout=max(0.0, until - time.monotonic()))

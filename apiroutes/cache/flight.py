@@ -30,7 +30,7 @@ _LEAST_BACKOFF, _MOST_BACKOFF = 1.0, 30.0
 _ALL_WAIT = 0.5
 # Seconds between two reads of the store.
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.002, 0.05
-# Seconds between the checks of those who wait while another thread of this process reads the store.
+# Seconds between the checks of callers that wait while another thread of this process reads the store.
 _FOLLOWING = 0.25
 
 
@@ -59,7 +59,7 @@ Compute = Callable[["Lease | None", str], Computation]
 
 
 class Taken(Struct, frozen=True):
-    """What somebody has got: an `entry` of the store, or what they have computed.
+    """What a caller has got: an `entry` of the store, or its own computation.
 
     A stale entry comes with the `lease` to recompute it, if nobody else has it. `has_waited`: for another
     computation. `has_store_failed`: the store could not be asked, or has not kept it.
@@ -167,7 +167,7 @@ class Flight:
     def _look(
         self, find_key: Callable[[], bytes], names: Sequence[str], wait: _Wait, accepts_stale: bool
     ) -> Taken | Turn:
-        """Wait for what the store has; return that, or a turn to compute. Raises StoreError."""
+        """Wait for an entry of the store; return it, or a turn to compute. Raises StoreError."""
         while True:
             key, lease = find_key(), None
             state = self._state(key)

@@ -153,7 +153,7 @@ def _revalidation(calls: FunctionCalls) -> Callable[..., Any]:
     return revalidate
 
 
-# -- what is wrong at the definition -----------------------------------------------------------
+# -- mistakes in the definition ----------------------------------------------------------------
 
 
 def _check(function: Any) -> None:

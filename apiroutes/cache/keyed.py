@@ -102,7 +102,7 @@ class KeyedEnviron(dict[str, Any]):
         self._reads = reads
 
     def _find(self, key: str) -> Any:
-        if key == "HTTP_HOST" and self._reads.client:  # in the client's spelling, beside its other headers
+        if key == "HTTP_HOST" and self._reads.client:  # in the client's spelling, with its other headers
             return self._client.get(key, dict.get(self, key, _MISSING))
         if key in _KNOWN or key.startswith("wsgi.") or not isinstance(key, str):
             return dict.get(self, key, _MISSING)

@@ -36,7 +36,7 @@ class ValueCodec(Protocol):
     """Values as MessagePack, and back."""
 
     def encode(self, value: Any) -> tuple[bytes, Any]:
-        """Return a value's content, and the value that the content stands for. Raises NotData."""
+        """Return a value's content, and the value that the content represents. Raises NotData."""
         ...
 
     def decode(self, content: bytes) -> Any:

@@ -141,7 +141,7 @@ def _reporting() -> Iterator[None]:
 
 
 def _rows(known: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield the names and values of what is known of a store, each with its limit."""
+    """Yield the names and values of a store's figures, each with its limit."""
     for name, value in known.items():
         limit = known.get(f"max_{name}")
         if name == "size":

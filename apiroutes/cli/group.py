@@ -1,7 +1,7 @@
 """Commands as users know them: whole summaries, suggestions for mistyped names, help without arguments.
 
 In: arguments. Out: click's commands, with the exit statuses of a shell: 130 after
-Ctrl-C, unless the command is a server.
+Ctrl-C, unless the command is a server, and after Ctrl-D at a question, before which no command does anything.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ class Group(click.Group):
         except KeyboardInterrupt:
             sys.exit(_INTERRUPTED)
         except click.Abort:  # Ctrl-C or Ctrl-D at a question, on whose line the cursor is
-            click.echo(err=True)
+            click.echo("\nStopped at the question: nothing was done.", err=True)
             sys.exit(_INTERRUPTED)
 
 

@@ -163,7 +163,7 @@ def dependencies_text(row: dict[str, Any], method: str | None) -> str:
 
 
 def cache_text(row: dict[str, Any]) -> str:
-    """Say for how long an answer is kept, and with which tags; nothing for a route that is not cached."""
+    """Return for how long an answer is kept, and with which tags; nothing for a route that is not cached."""
     cache = row["cache"]
     if cache is None:
         return ""
@@ -172,7 +172,7 @@ def cache_text(row: dict[str, Any]) -> str:
 
 
 def runs_text(row: dict[str, Any]) -> str:
-    """Say what runs on an ASGI server's loop, and what takes the rest off it."""
+    """Return which methods run on an ASGI server's loop, and what makes the others run in threads."""
     off_loop: dict[str, str | None] = row["off_loop"]
     on_loop = [method for method, name in off_loop.items() if name is None]
     names = ", ".join(dict.fromkeys(name for name in off_loop.values() if name is not None))
@@ -182,7 +182,7 @@ def runs_text(row: dict[str, Any]) -> str:
 
 
 def limits_text(row: dict[str, Any]) -> str:
-    """Say how large a body and a response may be, how long a handler may take, and how often it may run."""
+    """Return the limits of a route: of its bodies, its responses, a handler's time, and its requests."""
     parts = [
         "body not parsed" if row["body_limit"] is None else f"body {_readable(row['body_limit'])}",
         "response any" if row["response_limit"] is None else f"response {_readable(row['response_limit'])}",

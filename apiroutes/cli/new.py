@@ -121,13 +121,18 @@ def _directory(directory: Path | None, asks: bool) -> Path:
 
 def _kept(directory: Path, files: Mapping[str, str]) -> list[str]:
     """Return the files that exist and stay. Raises `click.ClickException` if others are in the way."""
-    from apiroutes.scaffold import obstacles
+    from apiroutes.scaffold import is_project, obstacles
 
     try:
         found = obstacles(directory, files)
     except OSError as error:
         raise click.ClickException(f"{_said(error)}. Choose another directory.") from None
     others = [path for path in found if path not in _MAY_STAY]
+    if others and is_project(directory):
+        raise click.ClickException(
+            f"{str(directory)!r} is an apiroutes project already: its pyproject.toml has [tool.apiroutes].\n"
+            "Nothing was written. Serve it with `apiroutes dev`, or choose another directory."
+        )
     if others:
         listed = "\n".join(f"  {path}" for path in others)
         raise click.ClickException(
@@ -217,7 +222,7 @@ def _print_made(directory: Path, made: list[str], kept: list[str]) -> None:
 def _print_next(directory: Path, patterns: list[str], wheel_of: Path | str | None) -> None:
     """Print what to type next.
 
-    `patterns` are to be added to .gitignore. `wheel_of` is what apiroutes can be built from, if it has to be.
+    `patterns` are to be added to .gitignore. `wheel_of` is the source to build apiroutes from, if necessary.
     """
     commands = ["python3 -m venv .venv && . .venv/bin/activate"]
     if patterns:

@@ -36,7 +36,7 @@ __all__ = ["routes"]
 @click.option(
     "--method",
     metavar="METHOD",
-    help="Only what answers this method; with a path, what answers that request.",
+    help="Only routes that answer this method; with a path, what answers that request.",
     callback=lambda _, __, m: m and m.upper(),
 )
 @as_json

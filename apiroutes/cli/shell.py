@@ -10,6 +10,7 @@ import ast
 import code
 import contextlib
 import inspect
+import os
 import sys
 from collections.abc import Callable
 from importlib import import_module
@@ -59,13 +60,15 @@ _INTERPRETERS = ("ipython", "ptpython", "python")
 def shell(root: Path, source: str | None, interpreter: str | None) -> None:
     """Open an interpreter with the project: `app`, a `client` that calls it, and `settings`.
 
-    The project's own modules can be imported, and coroutines awaited. Code from standard input runs like
+    The project's own modules can be imported, and coroutines awaited. The mode is development, unless
+    APIROUTES_MODE names the other. Code from standard input runs like
     the code of -c: the exit status is 1 if it raises.
     """
     from apiroutes.testing import Client
 
     # Calls from a prompt are not counted together with the requests of clients.
-    app = build(root, mode="development", rate_limit_store="memory")
+    mode = os.environ.get("APIROUTES_MODE") or "development"
+    app = build(root, mode=mode, rate_limit_store="memory")
     names: dict[str, Any] = {"app": app, "client": Client(app), "settings": app.settings}
     if source is not None:
         _run(source, "<string>", names)

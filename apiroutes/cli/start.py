@@ -137,7 +137,7 @@ def start(root: Path, server: str, flags: tuple[str, ...], **options: Any) -> No
 
 
 def _tell_of_memory(check: StartCheck, settings: Settings) -> None:
-    """Print what several workers do not share."""
+    """Print which stores the workers do not share."""
     told = {
         _EACH_ITS_OWN: check.caches and settings.cache == "memory",
         _EACH_COUNTS_ALONE: check.counts_in_memory,

@@ -9,7 +9,7 @@ from apiroutes.version import __version__
 __all__ = ["version_text"]
 
 _PACKAGES = ("gunicorn", "granian", "uvicorn", "Werkzeug", "msgspec")
-# Of extras, and what is used with them.
+# Packages of extras, and those that are used with them.
 _OPTIONAL = ("opentelemetry-api", "opentelemetry-sdk", "prometheus-client", "python-json-logger")
 
 

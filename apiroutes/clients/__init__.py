@@ -1,4 +1,4 @@
-"""An OpenAPI document as a client in TypeScript or Python; this room knows documents, never a project.
+"""Turns an OpenAPI document into a client in TypeScript or Python; this room never sees a project.
 
 In: a document as `openapi.document` makes it. Out: the source of one module.
 """

@@ -1,4 +1,4 @@
-"""What a client needs of an OpenAPI document: its types, and its operations with what they take and return.
+"""The parts of an OpenAPI document that a client needs: types, and operations with inputs and results.
 
 In: a document (OpenAPI 3.1). Out: an `Api`, from which each language's client is written.
 """
@@ -25,9 +25,9 @@ __all__ = ["Api", "Body", "Content", "NamedType", "Operation", "Parameter", "Res
 
 _METHODS = ("get", "put", "post", "delete", "options", "head", "patch")
 _JSON = re.compile(r"application/(?:[^;]*\+)?json|\*/\*")
-# Text that is no JSON; the runtime parts of the clients know the same types.
+# Media types of text other than JSON; the runtime parts of the clients know the same types.
 _TEXT = re.compile(r"text/|application/(?:x-ndjson|jsonl|(?:[^;]*\+)?xml)")
-# Kinds of bodies, the most expressive first: a client sends the first that an operation takes.
+# Kinds of bodies, the most expressive first: a client sends the first kind that an operation takes.
 _BODY_KINDS = ("json", "multipart", "form", "text", "bytes")
 
 
@@ -38,7 +38,7 @@ class NamedType(Struct, frozen=True):
 
 
 class Parameter(Struct, frozen=True):
-    """A value in the path, query or header fields; `is_catch_all` is a path's of several segments."""
+    """A value in the path, query or header fields; an `is_catch_all` value is several segments of a path."""
 
     name: str
     type: Type
@@ -56,7 +56,7 @@ class Body(Struct, frozen=True):
 class Content(Struct, frozen=True):
     """The content of a response. `kind` is json, text, bytes, events or empty.
 
-    Of events, the type is the data's, which is JSON unless the type is TEXT.
+    For events, the type is the type of their data, which is JSON unless the type is TEXT.
     """
 
     kind: str
@@ -65,7 +65,7 @@ class Content(Struct, frozen=True):
 
 
 class Response(Struct, frozen=True):
-    """The response with a status code, or, with None, that with any other one."""
+    """The response with a status code; None means any other status code."""
 
     status: int | None
     contents: tuple[Content, ...]
@@ -76,7 +76,7 @@ class Response(Struct, frozen=True):
 
 
 class Operation(Struct, frozen=True):
-    """`path` is in pieces of text and parameters."""
+    """`path` is a sequence of texts and parameters."""
 
     name: str
     method: str
@@ -103,7 +103,7 @@ class Operation(Struct, frozen=True):
 
     @property
     def events(self) -> Type | None:
-        """The type of the events' data, of an operation that answers with server-sent events."""
+        """The type of the events' data, for an operation that answers with server-sent events."""
         types = [
             part.type for response in self.successes for part in response.contents if part.kind == "events"
         ]
@@ -138,7 +138,7 @@ class _Reader:
         self, path: str, method: str, item: Mapping[str, Any], described: Mapping[str, Any]
     ) -> Operation:
         parameters: dict[str, dict[str, Parameter]] = {"path": {}, "query": {}, "header": {}, "cookie": {}}
-        # Those of the operation replace those of all methods (section 4.8.9).
+        # Parameters of the operation replace parameters of all methods (section 4.8.9).
         for reference in (*item.get("parameters", ()), *described.get("parameters", ())):
             part = self._resolve(reference)
             parameters[part["in"]][part["name"]] = _parameter(part)
@@ -160,7 +160,7 @@ class _Reader:
         )
 
     def _resolve(self, described: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Follow a reference to a component that is no schema."""
+        """Follow a reference to a component other than a schema."""
         while "$ref" in described:
             target: Any = self._document
             for name in described["$ref"].removeprefix("#/").split("/"):
@@ -170,7 +170,7 @@ class _Reader:
 
 
 def _text_of(described: Mapping[str, Any]) -> str:
-    """Return the summary and the description, once if they say the same."""
+    """Return the summary and the description, or one of them if they are the same."""
     summary, description = described.get("summary", ""), described.get("description", "")
     if summary.rstrip(".") == description.rstrip("."):
         return str(description)
@@ -224,7 +224,8 @@ def _body_kind(media_type: str) -> str:
 
 def _contents(described: Mapping[str, Any], status: int | None) -> Iterator[Content]:
     if not described.get("content"):
-        # Without content in the document a response may have any; some statuses never have (RFC 9110 15.3.5).
+        # Without content in the document, a response may have any content; some statuses never do (RFC 9110
+        # 15.3.5).
         is_empty = status in (204, 205, 304)
         yield Content("empty", Primitive("null"), "") if is_empty else Content("json", UNKNOWN, "")
     for media_type, content in described.get("content", {}).items():
@@ -242,8 +243,8 @@ def _contents(described: Mapping[str, Any], status: int | None) -> Iterator[Cont
 def _data_type(schema: Any) -> Type:
     """Return the type of an event's data.
 
-    The schema is that of an event, with `data` among its properties, or of a list of these, or of the data
-    itself (OpenAPI 3.2 section 4.14.4 has it in `itemSchema`).
+    The schema describes an event, with `data` among its properties, or a list of events, or the data itself
+    (OpenAPI 3.2 section 4.14.4 uses `itemSchema`).
     """
     if not isinstance(schema, Mapping):
         return TEXT

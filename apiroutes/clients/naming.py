@@ -1,6 +1,6 @@
-"""The names that a client gives to what has a name in a document.
+"""The names in a client for the names in a document.
 
-In: names of any characters. Out: identifiers, each different from those before and from what is taken.
+In: names of any characters. Out: identifiers, each different from earlier identifiers and reserved names.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
 class Names:
-    """Identifiers of one scope. One that is taken gets `_` at its end, as PEP 8 has it."""
+    """Identifiers of one scope. An identifier that is in use gets a trailing `_`, as in PEP 8."""
 
     def __init__(self, taken: Iterable[str] = ()) -> None:
         self._taken = set(taken)
@@ -36,7 +36,7 @@ def identifier(name: str) -> str:
 
 
 def type_name(name: str) -> str:
-    """Return the name of a schema as a type's: `User-Input` as `UserInput`, `my_type` as it is."""
+    """Return the type name for a schema: `User-Input` becomes `UserInput`, `my_type` stays as it is."""
     first, *rest = re.split(r"\W+", name)
     return identifier(first + "".join(part[:1].upper() + part[1:] for part in rest))
 

@@ -19,12 +19,12 @@ from apiroutes.structs import Struct
 
 __all__ = ["python_client"]
 
-# What all clients share, with marks around the places of the generated parts.
+# The code that all clients share, with marks around the generated parts.
 _TEMPLATE = Path(__file__).with_name("client.py.txt")
 _PART = re.compile(r"^ *# <(\w+)>\n.*?^ *# </\1>\n", re.MULTILINE | re.DOTALL)
 _EXAMPLES = re.compile(r"^ *# <(types|constants|sync|async)>\n.*?^ *# </\1>\n", re.MULTILINE | re.DOTALL)
 _PROBLEM = "application/problem+json"
-# Imported where a type is of theirs.
+# Modules that are imported if a type comes from them.
 _MODULES = ("datetime", "decimal", "uuid")
 _FORM = "_t.Mapping[str, _t.Any]"
 _RAW = "bytes | _t.Iterable[bytes] | _t.AsyncIterable[bytes]"
@@ -36,7 +36,7 @@ def python_client(document: Mapping[str, Any]) -> str:
 
 
 class _Error(Struct, frozen=True):
-    """The exception of a status that an operation declares with a type of its own."""
+    """The exception for a status that an operation declares with its own type."""
 
     operation: str
     status: int
@@ -45,7 +45,7 @@ class _Error(Struct, frozen=True):
 
 
 class _Method(Struct, frozen=True):
-    """A method of both classes; `kind` is call, stream or iterate, `arguments` those of the call inside."""
+    """A method of both classes; `kind` is call, stream or iterate, `arguments` are for the call inside."""
 
     name: str
     kind: str
@@ -131,7 +131,7 @@ class _Writer:
             )
 
     def _declare(self, operation: Operation, name: str, constant: str, context: str) -> str:
-        """Write the constant of an operation and its exceptions, and return what it returns."""
+        """Write the constant of an operation and its exceptions, and return the type of its result."""
         types = {
             part.status: self._types.annotation(_json(part), f"{context}Response{part.status}")
             for part in operation.responses
@@ -183,7 +183,7 @@ def _bound(module: ast.Module) -> Iterator[str]:
 
 
 class _Inputs:
-    """The parameters of a method, and the arguments of the call inside that are made of them."""
+    """The parameters of a method, and the arguments of the call inside, which are made from them."""
 
     def __init__(self, operation: Operation, types: PythonTypes, taken: Iterable[str], context: str) -> None:
         self._types = types
@@ -208,7 +208,7 @@ class _Inputs:
         self.parameters += ["*", *self._keywords]
 
     def _add_body(self, operation: Operation) -> None:
-        """Take a form's fields as keywords, any other body as a whole, and either where any body is taken."""
+        """Take a form's fields as keywords, any other body as a whole, and either if any body is allowed."""
         body = next((part for part in operation.bodies if part.kind in ("json", "text", "bytes")), None)
         form = next((part for part in operation.bodies if part.kind in ("multipart", "form")), None)
         is_required = operation.body_is_required
@@ -236,7 +236,7 @@ class _Inputs:
             self.arguments.append(f'kind="{form.kind}"')
 
     def _add_fields(self, fields: Sequence[Field], argument: str) -> None:
-        """Add a keyword for each field, and an argument that has them by their own names."""
+        """Add a keyword for each field, and an argument that contains them by their original names."""
         names = [self._names.claim(variable(field.name)) for field in fields]
         for name, field in zip(names, fields):
             self._keywords.append(
@@ -263,13 +263,13 @@ def _parameter(name: str, annotation: str, is_required: bool) -> str:
 
 
 def _json(response: Response) -> Type:
-    """Return the type of the JSON that a status has for itself: UNKNOWN for a problem document."""
+    """Return the type of the JSON of a status that is declared: UNKNOWN for a problem document."""
     types = [part.type for part in response.contents if part.kind == "json" and part.media_type != _PROBLEM]
     return any_of(types) if types else UNKNOWN
 
 
 def _other(operation: Operation) -> Type:
-    """Return the type of the JSON of statuses that have none for themselves."""
+    """Return the type of the JSON of statuses that are not declared."""
     contents = [part for response in operation.failures for part in response.contents if part.kind == "json"]
     problems = [part.type for part in contents if part.media_type == _PROBLEM]
     others = [

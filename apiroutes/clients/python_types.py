@@ -1,7 +1,7 @@
 """The types of a document as Python: classes of msgspec, and aliases.
 
-In: named types. Out: annotations, and the declarations of what they name. Objects are classes; everything
-else with a name is an alias. A union that msgspec cannot decode by itself is a class that tries its parts.
+In: named types. Out: annotations, and the declarations of the types that they name. Objects are classes;
+other named types are aliases. A union that msgspec cannot decode by itself is a class that tries its parts.
 """
 
 from __future__ import annotations
@@ -50,9 +50,9 @@ _PRIMITIVES = {
     "uuid": "_uuid.UUID",
     "decimal": "_decimal.Decimal",
 }
-# What JSON has for them, where msgspec tells the parts of a union apart.
+# The JSON form of these types, by which msgspec distinguishes the parts of a union.
 _FORMS = {"integer": "int", "number": "float", "boolean": "bool", "null": "null", "unknown": "any"}
-# Names that annotations use, so that nothing else may have them.
+# Names that annotations use, which are therefore reserved.
 WORDS = frozenset({*keyword.kwlist, "str", "int", "float", "bool", "bytes", "list", "dict", "tuple"})
 
 
@@ -60,7 +60,7 @@ _ESCAPED = re.compile(r'["\\\x00-\x1f]')
 
 
 class _Alias(Struct):
-    """`variants` are those of a union that msgspec cannot decode."""
+    """`variants` are the parts of a union that msgspec cannot decode."""
 
     name: str
     text: str
@@ -68,7 +68,7 @@ class _Alias(Struct):
 
 
 class PythonTypes:
-    """Annotations for types; `declarations` has what they name once all have been asked for."""
+    """Annotations for types; `declarations` contains what they name, after all annotations were requested."""
 
     def __init__(self, types: Sequence[NamedType], names: Names, private: Iterable[str]) -> None:
         self._types = {named.name: named.type for named in types}
@@ -78,7 +78,7 @@ class PythonTypes:
         self._aliases: list[_Alias] = []
         self._hard_unions: dict[AnyOf, str] = {}
         self._conjunctions: dict[AllOf, str] = {}
-        # A field that is called like a type would hide it from the fields after it.
+        # A field with the name of a type would hide the type from later fields.
         self._no_fields = {*WORDS, *private, *self._names.values(), "self"}
         for named in types:
             self._declare(named)
@@ -89,7 +89,7 @@ class PythonTypes:
         return list(self._names.values())
 
     def annotation(self, type_: Type, context: str) -> str:
-        """Return the annotation of a type; what has no name yet gets one after its context."""
+        """Return the annotation of a type; an unnamed type gets a name from its context."""
         if isinstance(type_, AllOf):
             return self._conjunction(type_, context)
         if isinstance(type_, Primitive):
@@ -108,7 +108,7 @@ class PythonTypes:
         return self._union(type_, context)
 
     def _conjunction(self, type_: AllOf, context: str) -> str:
-        """Return the annotation of a conjunction, which may be a part of itself through a reference."""
+        """Return the annotation of a conjunction, which may contain itself through a reference."""
         if type_ in self._conjunctions:
             return self._conjunctions[type_]
         flat = self.flattened(type_)
@@ -119,7 +119,7 @@ class PythonTypes:
         return name
 
     def flattened(self, type_: Type, seen: tuple[str, ...] = ()) -> Type:
-        """Return the type without a conjunction: of objects it is one with the fields of all."""
+        """Return the type without a conjunction: several objects become one with the fields of all."""
         if not isinstance(type_, AllOf):
             return type_
         parts = [self.flattened(part, seen) for part in type_.parts]
@@ -136,7 +136,7 @@ class PythonTypes:
             Field(field.name, field.type, field.name in required, field.description)
             for field in fields.values()
         ]
-        # The object of a conjunction that has no fields is one of any fields: it adds none.
+        # An object without fields in a conjunction accepts any fields: it adds none.
         rest = [part.rest for part in objects if part.rest is not None and part.fields]
         return ObjectOf(tuple(merged), rest[0] if rest else (None if merged else UNKNOWN))
 
@@ -145,7 +145,7 @@ class PythonTypes:
         type_ = self.flattened(type_, seen)
         if not isinstance(type_, Reference):
             return type_
-        # One that is defined by itself says nothing.
+        # A type that is defined by itself says nothing.
         is_known = type_.name in self._types and type_.name not in seen
         return self.resolved(self._types[type_.name], (*seen, type_.name)) if is_known else UNKNOWN
 
@@ -201,7 +201,7 @@ class PythonTypes:
         items = [self.annotation(item, f"{context}{number}") for number, item in enumerate(type_.items, 1)]
         if type_.rest is None and type_.required == len(items):
             return f"tuple[{', '.join(items) or '()'}]"
-        # msgspec knows tuples of a fixed length alone.
+        # msgspec supports only tuples of a fixed length.
         rest = [] if type_.rest is None else [type_.rest]
         return f"list[{self.annotation(any_of([*type_.items, *rest]), f'{context}Item')}]"
 
@@ -227,7 +227,7 @@ class PythonTypes:
         return " | ".join(dict.fromkeys(annotations))
 
     def _hard_union(self, type_: AnyOf, context: str) -> str:
-        """Return the name of a union that msgspec cannot decode, which is the same for the same parts."""
+        """Return the name of a union that msgspec cannot decode; the same parts have the same name."""
         if type_ not in self._hard_unions:
             parts = [self._names.get(part.name, "") for part in type_.parts if isinstance(part, Reference)]
             is_named = all(parts) and len(parts) == len(type_.parts) <= 3
@@ -237,7 +237,7 @@ class PythonTypes:
         return self._hard_unions[type_]
 
     def _parts(self, type_: AnyOf) -> list[Type]:
-        """Return the parts of a union, with all of its literals in one."""
+        """Return the parts of a union, with all of its literals combined into one."""
         flat = any_of([self.flattened(part) for part in type_.parts])
         parts = flat.parts if isinstance(flat, AnyOf) else (flat,)
         literals = [value for part in parts if isinstance(part, Literals) for value in part.values]
@@ -245,7 +245,7 @@ class PythonTypes:
         return merged + [part for part in parts if not isinstance(part, Literals)]
 
     def _is_plain(self, type_: AnyOf, seen: tuple[str, ...] = ()) -> bool:
-        """Say whether msgspec decodes the union: it has at most one part of each form of JSON."""
+        """Return whether msgspec decodes the union: if it has at most one part of each form of JSON."""
         forms = Counter(form for part in self._parts(type_) for form in self._forms(part, seen))
         if forms["any"]:
             return True
@@ -262,7 +262,7 @@ class PythonTypes:
             yield from {_form_of_value(value) for value in type_.values}
         elif isinstance(type_, Reference):
             if type_.name in seen:
-                return  # a union has what it refers to, and that has no more than it
+                return  # a union contains what it refers to, and that adds nothing
             target = self.flattened(self._types.get(type_.name, UNKNOWN))
             seen = (*seen, type_.name)
             if isinstance(target, AnyOf) and not self._is_plain(target, seen):
@@ -283,7 +283,7 @@ def _alias_lines(
     alias = aliases[name]
     if alias.variants:
         written.add(name)
-        # Its parts are looked up at the first use.
+        # The parts are looked up at the first use.
         yield from _two_aliases(name, alias.text, f'_union("{name}", lambda: ({", ".join(alias.variants)}))')
         return
     is_recursive = False
@@ -307,7 +307,8 @@ def _two_aliases(name: str, text: str, at_runtime: str) -> Iterator[str]:
 
 
 def _is_class(type_: ObjectOf) -> bool:
-    # A class would lose members with other names, and msgspec renames no field to what JSON has to escape.
+    # A class would lose members with other names, and msgspec cannot rename a field to a name that JSON
+    # escapes.
     names = [field.name for field in type_.fields]
     return bool(names) and type_.rest is None and not any(_ESCAPED.search(name) for name in names)
 
@@ -327,7 +328,7 @@ def _form_of_value(value: object) -> str:
 
 
 def _literal(type_: Literals) -> str:
-    # Literal has no float, and msgspec no bool in it.
+    # Literal does not allow floats, and msgspec does not allow bools in it.
     exact = [value for value in type_.values if value is None or type(value) in (str, int)]
     names = [type(value).__name__ for value in type_.values if type(value) in (bool, float)]
     parts = [f"_t.Literal[{', '.join(map(_value, exact))}]"] if exact else []
@@ -358,7 +359,7 @@ def variable(name: str) -> str:
 
 
 def docstring(text: str, indent: str) -> list[str]:
-    """Return the lines of a docstring, without any for an empty text."""
+    """Return the lines of a docstring; none for an empty text."""
     if not text.strip():
         return []
     escaped = text.strip().replace("\\", "\\\\").replace('"""', '\\"\\"\\"')

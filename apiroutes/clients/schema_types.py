@@ -1,7 +1,7 @@
-"""JSON Schemas as types, for the writers of clients.
+"""JSON Schemas as types, for the modules that write clients.
 
-In: schemas (2020-12) of an OpenAPI document. Out: types, which each language spells in its own way. What a
-schema says beyond types, such as the largest number, is left to the server.
+In: schemas (2020-12) of an OpenAPI document. Out: types, which each language writes in its own way. Rules of
+a schema beyond types, such as the largest number, are left to the server.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class ListOf(Struct, frozen=True):
 
 
 class TupleOf(Struct, frozen=True):
-    """Items of a type each, the last of which may be left out; `rest` is the type of further ones."""
+    """Items with a type each, the last of which may be absent; `rest` is the type of further items."""
 
     items: tuple[Type, ...]
     required: int
@@ -75,7 +75,7 @@ class Field(Struct, frozen=True):
 
 
 class ObjectOf(Struct, frozen=True):
-    """An object; `rest` is the type of members with other names, None where the schema speaks of none."""
+    """An object; `rest` is the type of members with other names, None if the schema does not mention any."""
 
     fields: tuple[Field, ...]
     rest: Type | None
@@ -102,7 +102,7 @@ _FORMATS = frozenset({"date-time", "date", "time", "duration", "uuid", "decimal"
 
 
 def read_type(schema: Any) -> Type:
-    """Return the type of the values that a schema accepts; UNKNOWN where it says nothing of their type."""
+    """Return the type of the values that a schema accepts; UNKNOWN if it does not restrict their type."""
     if not isinstance(schema, Mapping):
         return UNKNOWN if schema in (None, True) else NEVER
     if "const" in schema or "enum" in schema:
@@ -120,7 +120,7 @@ def description_of(schema: Any) -> str:
 
 
 def any_of(types: Iterator[Type] | tuple[Type, ...] | list[Type]) -> Type:
-    """Return the union of types, each once; UNKNOWN for one that includes it, and NEVER for none."""
+    """Return the union of types, each once; UNKNOWN if it includes that, and NEVER for no types."""
     parts = dict.fromkeys(
         part for type_ in types for part in (type_.parts if isinstance(type_, AnyOf) else (type_,))
     )
@@ -133,7 +133,7 @@ def any_of(types: Iterator[Type] | tuple[Type, ...] | list[Type]) -> Type:
 
 
 def _parts(schema: Mapping[str, Any]) -> Iterator[Type]:
-    """Yield the types that a value must all have."""
+    """Yield the types that a value must satisfy, all of them."""
     if "$ref" in schema:
         reference = schema["$ref"]
         yield Reference(_unescaped(reference)) if reference.startswith(_SCHEMAS) else UNKNOWN
@@ -166,8 +166,8 @@ def _typed(name: str, schema: Mapping[str, Any]) -> Type:
 def _format(schema: Mapping[str, Any]) -> str:
     if schema.get("contentEncoding") == "base64":
         return "base64"
-    # A file is marked by its media type in OpenAPI 3.1, and by the format in 3.0. Text that holds JSON or the
-    # like says what that is by `contentSchema`.
+    # A file is marked by its media type in OpenAPI 3.1, and by the format in 3.0. Text that contains JSON or
+    # the like declares its content with `contentSchema`.
     is_binary = "contentMediaType" in schema and "contentSchema" not in schema
     if schema.get("format") == "binary" or (is_binary and "contentEncoding" not in schema):
         return "binary"
@@ -176,7 +176,7 @@ def _format(schema: Mapping[str, Any]) -> str:
 
 def _tuple(schema: Mapping[str, Any]) -> TupleOf:
     items = tuple(map(read_type, schema["prefixItems"]))
-    # Further items are those of `items`, up to the length; a tuple that says nothing of either has none.
+    # `items` describes further items, up to the length; a tuple with neither has no further items.
     length = schema.get("maxItems", len(items) + (schema.get("items", False) is not False))
     is_open = length > len(items) and schema.get("items") is not False
     required = min(schema.get("minItems", len(items)), len(items))

@@ -30,13 +30,13 @@ from apiroutes.structs import Struct
 __all__ = ["typescript_client"]
 
 _KEY = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]*")
-# What clients share, with marks around what is generated, and around functions that not all of them need.
+# The code that clients share, with marks around generated parts, and around functions that not all need.
 _TEMPLATE = Path(__file__).with_name("client.ts")
 _PART = re.compile(r"^// <(\w+)>\n(.*?)^// </\1>\n", re.MULTILINE | re.DOTALL)
 _EXAMPLES = re.compile(r"^// <(types|operations|client)>\n.*?^// </\1>\n", re.MULTILINE | re.DOTALL)
 _NO_CODE = re.compile(r"//[^\n]*|/\*.*?\*/|\"[^\"\n]*\"", re.DOTALL)
 _EXPORTED = re.compile(r"^export (?:type|interface|class|function) (\w+)", re.MULTILINE)
-# What no type and no function may be called: reserved words (ECMA-262 section 12.7.2, strict mode), and the
+# Names that no type and no function may have: reserved words (ECMA-262 section 12.7.2, strict mode), and the
 # types of the language.
 _RESERVED = """
     arguments as async await break case catch class const continue debugger default delete do else enum eval
@@ -55,7 +55,7 @@ def typescript_client(document: Mapping[str, Any]) -> str:
 
 
 class _Named(Struct, frozen=True):
-    """`local` is the name inside the module, where those of the language and of the template are taken."""
+    """`local` is the name inside the module, where names of the language and the template are reserved."""
 
     local: str
     exported: str
@@ -65,7 +65,7 @@ class _Writer:
     def __init__(self, api: Api) -> None:
         self._api = api
         self._template = _TEMPLATE.read_text(encoding="utf-8")
-        # The examples use what the generated parts do.
+        # The examples use the same functions as the generated parts.
         self._locals = Names({*re.findall(r"[A-Za-z_$][\w$]*", _NO_CODE.sub("", self._template)), *_WORDS})
         self._exports = Names({*_EXPORTED.findall(_EXAMPLES.sub("", self._template)), *_WORDS})
         self._types = {type_.name: self._name(type_name(type_.name)) for type_ in api.types}
@@ -94,7 +94,7 @@ class _Writer:
         return module + "".join(self._renamed())
 
     def _renamed(self) -> Iterator[str]:
-        """Export under their own names what has another one inside the module."""
+        """Export items under their own names if they have other names inside the module."""
         for keyword, names in (("type ", self._types.values()), ("", self._functions)):
             for name in names:
                 if name.local != name.exported:
@@ -147,7 +147,7 @@ class _Writer:
             rest = "never" if type_.rest is None else self._type(type_.rest)
             return f"{{ [key: string]: {rest} }}"
         fields = [self._member(field) for field in type_.fields]
-        # The type of other members would have to include those of all fields.
+        # The type of other members would have to include the types of all fields.
         return "{ " + "; ".join(fields + ["[key: string]: unknown"] * (type_.rest is not None)) + " }"
 
     def _member(self, field: Field) -> str:
@@ -185,7 +185,7 @@ class _Writer:
             yield f"      {name.local}(parameters, merged(defaults, options)),"
 
     def _parameters(self, operation: Operation) -> str | None:
-        """Return the argument that holds what an operation takes; None for one that takes nothing."""
+        """Return the argument with the inputs of an operation; None for an operation without inputs."""
         groups = (
             ("path", operation.path_parameters),
             ("query", operation.query),
@@ -223,7 +223,8 @@ class _Writer:
         if operation.events is not None:
             return f"ApiEvents<{self._type(operation.events)}>"
         results = [f"ApiSuccess<{part.status}, {self._content(part)}>" for part in operation.successes]
-        # Failures with the same content are one; those with that of all others are among these.
+        # Failures with the same content are combined; failures with the content of all others are among
+        # these.
         failures: dict[str, list[int | None]] = {}
         for part in operation.failures:
             failures.setdefault(self._content(part), []).append(part.status)
@@ -257,13 +258,13 @@ class _Writer:
 
 
 def _called(parts: Mapping[str, str], code: str) -> dict[str, str]:
-    """Return the functions that code calls, as others would be an error for `tsc --noUnusedLocals`.
+    """Return the functions that code calls; unused ones would be an error for `tsc --noUnusedLocals`.
 
     A function calls only those above it.
     """
     called = {}
     for name, text in reversed([*parts.items()]):
-        # `segments` hands `segment` on.
+        # `segments` passes `segment` on.
         if re.search(rf"\b{name}[(<]|\({name}\)", code):
             called[name] = text
             code += text

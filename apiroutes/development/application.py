@@ -10,7 +10,7 @@ from __future__ import annotations
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from apiroutes.development.markup import headers
 from apiroutes.development.report_page import report_page
 from apiroutes.development.secret_names import without_secrets
 from apiroutes.errors import ProjectError, report
-from apiroutes.http import canonical_host, is_address, prefers_html, requested_host
+from apiroutes.http import canonical_host, is_address, listed_hosts, prefers_html, requested_host
 from apiroutes.terminal import paint_for, painted_report
 from apiroutes.types import Environ, HeaderList, StartResponse, WSGIApplication
 from apiroutes.wsgi import ClosingIterator
@@ -71,23 +71,28 @@ def respond(
     return (content,)
 
 
-_LOCAL = frozenset(("localhost", "127.0.0.1", "::1"))
+# With the names below localhost, which lead to this machine alone (RFC 6761 section 6.3).
+_LOCAL = (".localhost", "127.0.0.1", "::1")
 
 
 class HostGuard:
     """WSGI middleware that answers requests for `host`, on any port, and for this machine's own names.
 
-    Where `host` stands for all addresses (`0.0.0.0`, `::`), requests for any address are answered: another
+    `allowed` are further names; a leading dot extends one to its subdomains. Raises ValueError for an invalid
+    name.
+
+    If `host` means all addresses (`0.0.0.0`, `::`), requests for any address are answered: another
     site can lead here only by name. A request without a Host header does not come from a browser.
     """
 
-    def __init__(self, application: WSGIApplication, host: str) -> None:
+    def __init__(self, application: WSGIApplication, host: str, allowed: Sequence[str] = ()) -> None:
         self._application = application
         served = {canonical_host(host or "0.0.0.0")}
         self._takes_addresses = not served.isdisjoint(("0.0.0.0", "::"))
         if self._takes_addresses:
             served |= {requested_host(socket.gethostname()) or "localhost"}
-        self._hosts = _LOCAL | served
+        names, self._parents = listed_hosts((*_LOCAL, *allowed))
+        self._hosts = names | served
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         field = environ.get("HTTP_HOST")
@@ -95,13 +100,16 @@ class HostGuard:
             return self._application(environ, start_response)
         text = (
             f"apiroutes dev does not answer for the host {field[:200]!r}, only for the one that it serves.\n"
-            "To reach it under another name: apiroutes dev --host NAME\n"
+            f"To reach it under that name: apiroutes dev --allowed-host {requested_host(field) or 'NAME'}\n"
         )
         return respond(start_response, "403 Forbidden", "text/plain", text)
 
     def _is_served(self, field: str) -> bool:
         host = requested_host(field)
-        return host is not None and (host in self._hosts or (self._takes_addresses and is_address(host)))
+        if host is None:
+            return False
+        is_named = host in self._hosts or host.endswith(self._parents)
+        return is_named or (self._takes_addresses and is_address(host))
 
 
 class RequestLog:

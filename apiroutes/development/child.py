@@ -18,7 +18,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -74,17 +74,18 @@ def is_child() -> bool:
     return ENVIRONMENT in os.environ
 
 
-def serve(root: Path, host: str, port: int, say: Callable[[str], None]) -> None:
+def serve(root: Path, host: str, port: int, allowed_hosts: Sequence[str], say: Callable[[str], None]) -> None:
     """Serve, in a child of the development server. For a project with mistakes, serve the list of them."""
     given = Given(**json.loads(os.environ.pop(ENVIRONMENT)))
     server = ThreadedServer(host, port, given.listener)
+    guard = partial(HostGuard, host=host, allowed=allowed_hosts)
     for name in given.imports:
         importlib.import_module(name)
     # So that Python's last collection, for whose end the next process waits, does not visit the framework.
     gc.freeze()
     try:
         if given.listener is None or given.channel is None:
-            with _application(root, host, say) as (server.app, routes):
+            with _application(root, guard, say) as (server.app, routes):
                 _say_ready(given.go, routes, say)
                 server.serve_forever()
             return
@@ -95,7 +96,7 @@ def serve(root: Path, host: str, port: int, say: Callable[[str], None]) -> None:
             os.close(given.listener)  # the server has a copy that no process of the project inherits
             _end_with_parent(channel)
             files = ReadFiles(root, lambda path: channel.sendall(f"wrote {json.dumps(path)}\n".encode()))
-            with _application(root, host, say) as (server.app, routes):
+            with _application(root, guard, say) as (server.app, routes):
                 told = {"imports": _late_modules(), "files": files.tell()}
                 channel.sendall(f"serving {json.dumps(told)}\n".encode())
                 server.serve_until_stopped(channel, partial(_say_ready, changed, routes, say))
@@ -105,7 +106,7 @@ def serve(root: Path, host: str, port: int, say: Callable[[str], None]) -> None:
 
 @contextlib.contextmanager
 def _application(
-    root: Path, host: str, say: Callable[[str], None]
+    root: Path, guard: Callable[[WSGIApplication], WSGIApplication], say: Callable[[str], None]
 ) -> Iterator[tuple[WSGIApplication, int | None]]:
     """Start the application, and stop it after the block; yield it with the number of the project's routes.
 
@@ -113,7 +114,7 @@ def _application(
     """
     loaded = load_application(root, say)
     if not isinstance(loaded, App):
-        yield RequestLog(HostGuard(loaded, host), say), None
+        yield RequestLog(guard(loaded), say), None
         return
     _exit_at_signals()
     served: WSGIApplication = loaded
@@ -123,7 +124,7 @@ def _application(
             loaded.start()
         except LifespanError as error:  # which is logged
             served, routes = ReportApplication(error, root.resolve()), None
-        yield RequestLog(HostGuard(served, host), say), routes
+        yield RequestLog(guard(served), say), routes
     finally:
         with contextlib.suppress(LifespanError):  # which is logged
             loaded.stop(_TO_STOP)
@@ -143,7 +144,7 @@ def _exit_at_signals() -> None:
 
 
 def _late_modules() -> list[str]:
-    # gevent patches modules, and what has been imported before that is not all patched.
+    # gevent patches modules, but not everything in modules that were imported before.
     return [name for name in _LATE_MODULES if name in sys.modules and "gevent" not in sys.modules]
 
 

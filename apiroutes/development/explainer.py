@@ -41,7 +41,7 @@ class PageExplainer:
 
     def write_fault(self, error: BaseException, request: Request, response: Response) -> None:
         """Write a 500 with the error, its place and a hint."""
-        accept = request.environ.get("HTTP_ACCEPT")
+        accept = _accept(request)
         fault = read_fault(error, request, self._route_of(request), self._app.root)
         _log_hint(fault.hint)  # for all who see the terminal, and not the response
         if prefers_html(accept):
@@ -57,7 +57,7 @@ class PageExplainer:
 
     def explain_refusal(self, error: Exception) -> str | None:
         """Return the text of an error that a client receives, with its place."""
-        # Objects of the project may raise when they are looked at; the error is sent all the same.
+        # Objects of the project may raise when they are inspected; the error is sent anyway.
         with contextlib.suppress(Exception):
             text = refusal_text(error, self._app.root)
             return None if text is None else printable(text)
@@ -71,7 +71,7 @@ class PageExplainer:
 
     def write_problems(self, problems: Sequence[Problem], response: Response) -> None:
         """Write a 500 with the mistakes of a route."""
-        accept = response.req.environ.get("HTTP_ACCEPT")
+        accept = _accept(response.req)
         if prefers_html(accept):
             _write_page(response, 500, report_page(problems, CANNOT_BE_SERVED, self._app.root))
         elif prefers_json(accept):
@@ -82,7 +82,7 @@ class PageExplainer:
     def write_not_found(self, response: Response) -> None:
         """Write a 404 with the routes nearest to the path; a problem document is as in production."""
         request: Request = response.req
-        accept = request.environ.get("HTTP_ACCEPT")
+        accept = _accept(request)
         if prefers_json(accept):
             write_error(request, response, 404, phrase(404))
             return
@@ -108,6 +108,12 @@ class PageExplainer:
             else:
                 methods = tuple(resource.module.handlers)
                 yield RouteLine(pattern, () if RouteModule.ANY in methods else methods, route.file)
+
+
+def _accept(request: Request) -> str | None:
+    """Return the header Accept, unless a handler has put something else into its place."""
+    value = request.environ.get("HTTP_ACCEPT")
+    return value if isinstance(value, str) else None
 
 
 def _log_hint(hint: str | None) -> None:

@@ -6,6 +6,8 @@ credentials are left out: a page is shown to others, in a bug report or on a scr
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable, Iterable
 from itertools import islice
 from pathlib import Path
 from urllib.parse import parse_qsl
@@ -62,21 +64,46 @@ def read_fault(error: BaseException, request: Request, route: FaultRoute, root: 
 
 
 def _request_lines(request: Request) -> RequestLines:
-    query = request.environ.get("QUERY_STRING") or ""
-    pairs = islice(
-        parse_qsl(query.encode("latin-1", "replace").decode("utf-8", "replace"), True), _MAX_FIELDS
-    )
-    params = [
-        (name, "/".join(value) if isinstance(value, list) else value)
-        for name, value in request.params.items()
-    ]
+    """Return what is shown of a request; handlers and middleware may have put any value into it."""
     return RequestLines(
         method=_short(request.method),
-        path=_short(request.root_path + request.path),
-        params=tuple((name, _short(value)) for name, value in params),
-        query=tuple(_shown(name, value) for name, value in pairs),
-        headers=tuple(_shown_header(name, value) for name, value in islice(request.headers, _MAX_FIELDS)),
+        path=_short(_path(request)),
+        params=_pairs(lambda: ((name, _short(_joined(value))) for name, value in request.params.items())),
+        query=_pairs(lambda: (_shown(name, value) for name, value in _query(request))),
+        headers=_pairs(lambda: (_shown_header(name, _text(value)) for name, value in request.headers)),
     )
+
+
+def _query(request: Request) -> list[tuple[str, str]]:
+    query = request.environ.get("QUERY_STRING") or ""
+    return parse_qsl(query.encode("latin-1", "replace").decode("utf-8", "replace"), True)
+
+
+def _joined(value: object) -> object:
+    return "/".join(map(_text, value)) if isinstance(value, list) else value
+
+
+def _pairs(read: Callable[[], Iterable[tuple[str, str]]]) -> Pairs:
+    """Return the first pairs that can be read."""
+    pairs: list[tuple[str, str]] = []
+    with contextlib.suppress(Exception):
+        pairs.extend(islice(read(), _MAX_FIELDS))
+    return tuple(pairs)
+
+
+def _path(request: Request) -> str:
+    try:
+        return request.root_path + request.path
+    except Exception:
+        return _text(request.environ.get("PATH_INFO"))
+
+
+def _text(value: object) -> str:
+    """Return a value of any type as text."""
+    try:
+        return str(value)
+    except Exception:
+        return f"an object of the class {type(value).__name__}"
 
 
 def _shown(name: str, value: str) -> tuple[str, str]:
@@ -97,7 +124,8 @@ def _shown_header(name: str, value: str) -> tuple[str, str]:
     return _shown(name, value)
 
 
-def _short(text: str) -> str:
+def _short(value: object) -> str:
+    text = _text(value)
     return (
         text
         if len(text) <= _MAX_VALUE

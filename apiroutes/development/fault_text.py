@@ -134,7 +134,7 @@ def _trace(failure: Failure, shown: Frame | None = None) -> list[list[str]]:
         if raised is not None:
             lines += _call(raised)
     own = [frame for frame in failure.frames if isinstance(frame, Frame) and frame.is_own]
-    # Calls of apiroutes alone, or of one frame beside them that is shown above, say nothing more.
+    # Only calls of apiroutes, perhaps with one frame that is shown above, say nothing more.
     others = [frame for frame in failure.frames if not (isinstance(frame, Frame) and _is_ours(frame))]
     is_told = not others or (others == own and len(own) == 1 and own[0] is shown)
     parts = [["Calls, the innermost last:", *lines]] if lines and not is_told else []

@@ -97,7 +97,7 @@ def hint_for(error: BaseException, request: Request, route: FaultRoute, root: Pa
     while cause is not None and id(cause) not in seen:
         seen.add(id(cause))
         hint = None
-        # Objects of the project may raise when they are looked at; the error is shown all the same.
+        # Objects of the project may raise when they are inspected; the error is shown anyway.
         with contextlib.suppress(Exception):
             hint = _hint_for(cause, request, route, root)
         if hint is not None:

@@ -59,7 +59,7 @@ def _headers() -> tuple[tuple[str, str], ...]:
 
 
 def headers() -> list[tuple[str, str]]:
-    """Return the headers that a response with one of the pages has, beside its Content-Type."""
+    """Return the headers that a response with one of the pages has, besides its Content-Type."""
     return list(_headers())
 
 

@@ -71,7 +71,7 @@ def _not_awaited(facts: Facts, owner: object) -> str | None:
 
 
 def _outside_await(node: ast.AST) -> Iterator[ast.AST]:
-    """Yield the node and those in it, without what is awaited."""
+    """Yield the node and the nodes in it, except awaited ones."""
     if isinstance(node, ast.Await):
         return
     yield node

@@ -16,10 +16,12 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
+from functools import partial
 from pathlib import Path
 
 from apiroutes.development.agenda import Agenda
+from apiroutes.development.application import HostGuard
 from apiroutes.development.child import BEGAN
 from apiroutes.development.initial_handlers import Outcome, fill_in, initial_handlers_of
 from apiroutes.development.process import CAN_INHERIT, ChildProcess
@@ -29,6 +31,7 @@ from apiroutes.errors import listed
 from apiroutes.servers.addresses import AddressError, authority, family_of
 from apiroutes.servers.start_check import WITHOUT_DIRECTORY
 from apiroutes.terminal import BOLD, CYAN, paint_for
+from apiroutes.types import WSGIApplication
 
 __all__ = ["run"]
 
@@ -53,7 +56,14 @@ _TO_WRITE = 10.0
 _NAMED = 2
 
 
-def run(root: Path, host: str, port: int, docs_path: str | None, say: Callable[[str], None]) -> None:
+def run(
+    root: Path,
+    host: str,
+    port: int,
+    allowed_hosts: Sequence[str],
+    docs_path: str | None,
+    say: Callable[[str], None],
+) -> None:
     """Serve the project until Ctrl-C, reloading it after every change. Raises AddressError."""
     listener = _listen(host, port)
     address, port = listener.getsockname()[:2]
@@ -67,10 +77,13 @@ def run(root: Path, host: str, port: int, docs_path: str | None, say: Callable[[
         say(f"Documentation: {paint(url + docs_path, CYAN)}")
     if not CAN_WATCH:
         say("Changes are not watched. To watch them: pip install 'apiroutes[dev]'")
-    options = {"--root": str(root), "--host": host, "--port": str(port)}
+    options = [("--root", str(root)), ("--host", host), ("--port", str(port))]
+    options += [("--allowed-host", allowed) for allowed in allowed_hosts]
     command = [sys.executable, "-c", _PROGRAM, str(Path(__file__).parents[2]), "dev"]
-    command += [part for option in options.items() for part in option]
-    supervisor = _Supervisor(root, command, listener, host, say)
+    command += [part for option in options for part in option]
+    supervisor = _Supervisor(
+        root, command, listener, partial(HostGuard, host=host, allowed=allowed_hosts), say
+    )
     # A signal is an event like others: an exception could interrupt the start of a child.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: supervisor.interrupt())
@@ -104,13 +117,13 @@ class _Supervisor:
         root: Path,
         command: list[str],
         listener: socket.socket,
-        host: str,
+        guard: Callable[[WSGIApplication], WSGIApplication],
         say: Callable[[str], None],
     ) -> None:
         self._root = root
         self._command = command
         self._listener = listener
-        self._host = host
+        self._guard = guard
         self._say = say
         self._agenda = Agenda()
         self._interrupts = 0
@@ -120,11 +133,11 @@ class _Supervisor:
         self._next: ChildProcess | None = None
         self._imports: list[str] = []
         self._ending: set[ChildProcess] = set()
-        # What answers after a process has ended by itself, until a file changes.
+        # What answers after a process has ended on its own, until a file changes.
         self._stand_in: StandIn | None = None
         # The process that the next one waits for; None while nothing is replaced.
         self._replaced: ChildProcess | None = None
-        # The files that the next process is to load anew, and when the last of them was saved.
+        # The changed files that the next process is to load, and when the last of them was saved.
         self._paths: set[str] = set()
         self._changed = 0.0
 
@@ -307,7 +320,7 @@ class _Supervisor:
         how = how_it_ended(child.status)
         self._say(f"The server {how}; waiting for a change")
         if CAN_INHERIT:
-            self._stand_in = StandIn(self._listener, self._host, how, self._say)
+            self._stand_in = StandIn(self._listener, self._guard, how, self._say)
 
     def _end_stand_in(self) -> None:
         if self._stand_in is not None:

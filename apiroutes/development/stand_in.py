@@ -1,7 +1,7 @@
 """What answers while no process serves: that the last one has ended, and how.
 
-In: the listening socket, the host, and how the process ended. Out: responses, from threads of the parent,
-which imports nothing of the project.
+In: the listening socket, the guard of hosts, and how the process ended. Out: responses, from threads
+of the parent, which imports nothing of the project.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterable
 
 from werkzeug.serving import ThreadedWSGIServer
 
-from apiroutes.development.application import HostGuard, RequestLog, respond
+from apiroutes.development.application import RequestLog, respond
 from apiroutes.development.markup import document, escape, headers
 from apiroutes.development.threaded_server import QuietHandler
 from apiroutes.http import prefers_html
-from apiroutes.types import Environ, StartResponse
+from apiroutes.types import Environ, StartResponse, WSGIApplication
 
 __all__ = ["StandIn", "how_it_ended"]
 
@@ -38,9 +38,15 @@ def how_it_ended(status: int | None) -> str:
 class StandIn:
     """A server that answers every request with a 503, until it is closed."""
 
-    def __init__(self, listener: socket.socket, host: str, how: str, say: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        listener: socket.socket,
+        guard: Callable[[WSGIApplication], WSGIApplication],
+        how: str,
+        say: Callable[[str], None],
+    ) -> None:
         address, port = listener.getsockname()[:2]
-        application = RequestLog(HostGuard(_Ended(how), host), say)
+        application = RequestLog(guard(_Ended(how)), say)
         self._server = ThreadedWSGIServer(address, port, application, QuietHandler, fd=listener.fileno())
         self._thread = threading.Thread(target=self._server.serve_forever, args=(_TICK,), daemon=True)
         self._thread.start()

@@ -148,5 +148,9 @@ def _not_loaded(environ: object, start_response: object) -> Any:
 class QuietHandler(WSGIRequestHandler):
     """Werkzeug's handler without its log: RequestLog writes the line, with the time spent."""
 
+    def handle_expect_100(self) -> bool:
+        """Leave the 100 of `Expect: 100-continue` to Werkzeug, which sends one before it calls the App."""
+        return True
+
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         return

@@ -55,13 +55,13 @@ class Watcher:
         self._on_failure = on_failure
         self._stop = threading.Event()
         self._known: set[str] = set()
-        # Files that are watched whatever their endings are. Replaced as a whole, by another thread.
+        # Files that are watched whatever their endings. Replaced as a whole, by another thread.
         self._others: frozenset[str] = frozenset()
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._thread.start()
 
     def watch_others(self, paths: Iterable[str]) -> None:
-        """Watch these files whatever their endings are, instead of those that were given before."""
+        """Watch these files whatever their endings, instead of those that were given before."""
         self._others = frozenset(path for path in paths if not _is_left_out(self._root, path))
 
     def leave_out(self, path: str) -> None:

@@ -1,4 +1,4 @@
-"""The ends of dependencies, after the handler or after its stream; this room never begins one."""
+"""The ends of dependencies, after the handler or after its stream; this room never begins a dependency."""
 
 from __future__ import annotations
 

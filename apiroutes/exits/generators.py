@@ -1,8 +1,8 @@
-"""The ends of generators: after a handler they go on, or get its exception, the last one first.
+"""The ends of generators: after a handler they resume, or get its exception, the last one first.
 
-In: generators in the order in which they were entered, and an exception. Out: all of them left. Raises
-the HTTP error that one of them has made of a fault; what else a generator raises beside it is logged, and
-changes no response.
+In: generators in the order in which they were entered, and an exception. Out: all generators are ended.
+Raises the HTTP error into which a generator has turned a fault; any other exception of a generator is logged,
+and changes no response.
 """
 
 from __future__ import annotations
@@ -54,14 +54,14 @@ def yielded_twice(generator: Any, place: str) -> NoReturn:
 
 def refuse_second(place: str) -> NoReturn:
     """Raise the error about a generator that yields a second value."""
-    raise RuntimeError(f"the dependency {place} yielded twice: it has one value, and ends after that")
+    raise RuntimeError(f"the dependency {place} yielded twice: it must yield one value, and end after that")
 
 
 def unwind(generators: Generators, error: BaseException, request: Any) -> None:
     """Throw an exception into generators, the last first.
 
-    One that swallows it changes nothing, and a second exception is logged, unless it stands for the first:
-    that one is thrown into the others, and raised at the end. Every generator is left.
+    A generator that swallows the exception changes nothing. A second exception is logged, unless it replaces
+    the first: then it is thrown into the others, and raised at the end. Every generator is ended.
     """
     first = error
     for generator in reversed(generators):
@@ -90,14 +90,14 @@ def unwind(generators: Generators, error: BaseException, request: Any) -> None:
 
 
 def stands_for(raised: BaseException, error: BaseException) -> bool:
-    """Return whether a generator has made an HTTP error of a fault: `raise ApiError(409) from error`."""
+    """Return whether a generator has turned a fault into an HTTP error: `raise ApiError(409) from error`."""
     http_errors = (ApiError, HTTPException)
     is_fault = isinstance(error, Exception) and not isinstance(error, (*http_errors, MaxDurationExceeded))
     return is_fault and isinstance(raised, http_errors) and raised.__cause__ is error
 
 
 def is_new(raised: BaseException, error: BaseException) -> bool:
-    """Return whether what a generator raised is more than the exception that was thrown in.
+    """Return whether a generator raised something other than the exception that was thrown in.
 
     Python raises RuntimeError for a StopIteration that passes through a generator (PEP 479).
     """
@@ -109,8 +109,8 @@ def is_new(raised: BaseException, error: BaseException) -> bool:
 
 
 def log_second(error: BaseException, request: Any) -> None:
-    """Log an exception of a dependency's end that comes after another one."""
-    # Record: What a dependency does after its `yield` has raised, after another exception.
+    """Log an exception at a dependency's end that comes after another exception."""
+    # Record: The code of a dependency after its `yield` has raised an exception, after another exception.
     log_fault(request, route_of(request), error, "failed to end a dependency")
 
 
@@ -122,6 +122,6 @@ def _close_quietly(generator: Any, request: Any) -> None:
 
 
 def leave(generators: Generators, request: Any) -> None:
-    """Close generators, the last first, whose response is not wanted any more."""
+    """Close generators whose response is no longer wanted, the last one first."""
     for generator in reversed(generators):
         _close_quietly(generator, request)

@@ -1,6 +1,6 @@
 """The names that the source of a plan uses, for plain functions and for coroutines.
 
-Those for coroutines import asyncio, which a project without coroutines never pays.
+The names for coroutines import asyncio, a cost that a project without coroutines never pays.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def async_names() -> dict[str, Any]:
 
 
 def in_task(plan: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a plan that leaves generators after a stream as a coroutine function that ends before."""
+    """Return a plan that ends generators after a stream as a coroutine function that returns before that."""
     from apiroutes.exits.plan_tasks import in_task
 
     return in_task(plan)

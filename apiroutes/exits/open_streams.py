@@ -1,7 +1,7 @@
 """Streams that end dependencies: generators stay open while a response is sent, and end with it.
 
-In: a response, and open generators. Out: the response with a stream that leaves them. Its iteration raises
-what they raise.
+In: a response, and open generators. Out: the response with a stream that ends them. Its iteration raises what
+they raise.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def keep(
     generators: Generators,
     places: Sequence[str],
 ) -> bool:
-    """Leave generators to the stream of a response unless it is whole already; return whether it has them."""
+    """Hand generators to the stream of a response, unless it is whole already; return whether it has them."""
     if not has_stream(response):
         drop_unsent(response)
         return False
@@ -41,9 +41,9 @@ def keep(
 
 
 def hold(response: Response, exits: Any) -> None:
-    """Have a stream that has begun end dependencies. `exits` has `finish`, `fail` and `leave`.
+    """Make a stream that has begun end dependencies. `exits` has `finish`, `fail` and `leave`.
 
-    If it ends others already, those are inside of these.
+    Dependencies that it ends already are inside these.
     """
     stream: Any = response._stream
     if isinstance(stream, OpenStream):
@@ -54,7 +54,7 @@ def hold(response: Response, exits: Any) -> None:
 
 
 def has_stream(response: Response) -> bool:
-    """Return whether the response is more than content in memory, and sends it."""
+    """Return whether the response is more than content in memory, and is sent."""
     if response._application is not None:
         return True
     return response._stream is not None and not _is_bodyless(response)
@@ -64,15 +64,15 @@ def drop_unsent(response: Response) -> None:
     """Close a stream that is not sent: middleware would begin it when its dependencies have ended."""
     if response._stream is not None and response._can_begin():
         stream, nothing = response._stream, Begun(())
-        nothing.is_empty = False  # which shows nothing of the response to a GET
+        nothing.is_empty = False  # which says nothing about the response to a GET
         response._stream = nothing
         close(stream)
 
 
 def is_sent_later(response: Response) -> bool:
-    """Return whether code of the project makes more of a response that has begun.
+    """Return whether code of the project still produces a part of a response that has begun.
 
-    A file needs none, and an application may have sent all that it has announced.
+    A file needs no code, and an application may have sent all that it has announced.
     """
     stream = response._stream
     if not isinstance(stream, Begun) or stream.is_empty or stream.is_whole or _is_bodyless(response):
@@ -86,7 +86,7 @@ def _is_bodyless(response: Response) -> bool:
 
 
 class _Exits:
-    """Open generators, which are left once."""
+    """Open generators, which are ended once."""
 
     def __init__(self, generators: Generators, places: Sequence[str], request: Any) -> None:
         self._open = [*generators]
@@ -94,7 +94,7 @@ class _Exits:
         self._request = request
 
     def finish(self) -> None:
-        """Let the generators go on. Raises what the first of them raises, which is thrown into the others."""
+        """Resume the generators. Raises what the first one raises, which is thrown into the others."""
         try:
             while self._open:
                 generator = self._open.pop()
@@ -105,7 +105,7 @@ class _Exits:
             raise
 
     def fail(self, error: BaseException) -> None:
-        """Throw an exception into the generators, which is what ended the stream."""
+        """Throw the exception that ended the stream into the generators."""
         generators, self._open = self._open, []
         unwind(generators, error, self._request)
 
@@ -116,14 +116,14 @@ class _Exits:
 
 
 class _Nested:
-    """The ends of a handler's dependencies, and then those of what is around it."""
+    """The ends of a handler's dependencies, then the ends of the dependencies around it."""
 
     def __init__(self, inner: Any, outer: Any) -> None:
         self._inner = inner
         self._outer = outer
 
     def finish(self) -> None:
-        """Let the inner ones go on, then the outer ones, which get what the inner ones raise."""
+        """Resume the inner ones, then the outer ones, which get what the inner ones raise."""
         try:
             self._inner.finish()
         except BaseException as error:
@@ -132,7 +132,7 @@ class _Nested:
         self._outer.finish()
 
     def fail(self, error: BaseException) -> None:
-        """Throw an exception into all of them; one that stands for it is thrown into the outer ones."""
+        """Throw an exception into all of them; one that replaces it is thrown into the outer ones."""
         try:
             self._inner.fail(error)
         except BaseException as other:
@@ -150,7 +150,7 @@ class _Nested:
 class OpenStream(Begun):
     """A stream whose dependencies end with it: after its last chunk, at its error, or when the client leaves.
 
-    They end before the last chunk of an announced length is handed over, so that what fails then cuts the
+    They end before the last chunk of an announced length is handed over, so that a failure then cuts off the
     response.
     """
 
@@ -192,7 +192,7 @@ class OpenStream(Begun):
             raise
 
     def close(self) -> None:
-        """Close the stream, and what it still holds open."""
+        """Close the stream, and the generators that it still holds open."""
         try:
             super().close()
         finally:

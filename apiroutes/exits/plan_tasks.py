@@ -1,9 +1,9 @@
-"""The ends of dependencies in a coroutine, and the task that lasts until they have come.
+"""The ends of dependencies in a coroutine, and the task that lasts until they have ended.
 
-In: the coroutine function of a plan. Out: one that ends when the response can be sent. Raises what the plan
-raises. An async generator is left by the task that has entered it, as time limits, task groups and context
-variables require, also where a stream is sent in between. A plain generator is left in the context in which
-it was entered, by the request's thread.
+In: the coroutine function of a plan. Out: a coroutine function that ends when the response can be sent.
+Raises what the plan raises. The task that has entered an async generator also leaves it, as time limits, task
+groups and context variables require, even if a stream is sent in between. The request's thread leaves a plain
+generator, in the context in which it was entered.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ async def _in_thread(function: Callable[..., Any], *arguments: Any) -> Any:
 
 
 async def _handle_in_thread(response: Response, function: Callable[..., Any], *arguments: Any) -> Any:
-    """Call a handler like that. A cancellation closes the response to it, at once."""
+    """Call a handler in the same way. A cancellation closes its response at once."""
     states: list[int] = []
     context = contextvars.copy_context()
     try:
@@ -96,7 +96,7 @@ def _adopt(context: contextvars.Context) -> None:
 
 
 async def _when_arrived(request: Any, read: Callable[..., Any], *arguments: Any) -> Any:
-    """Call a function that reads the request's content: here, once all of that has come."""
+    """Call a function that reads the request's content: here, once all of the content has arrived."""
     if request._body is not None or not request._pending or request._has_arrived():
         return read(*arguments)
     return await in_request_thread(read, *arguments)
@@ -110,7 +110,7 @@ class _ThreadGenerator:
         self._context: contextvars.Context | None = None
 
     async def advance(self) -> Any:
-        """Run it to its next value, or to its end, and return END."""
+        """Run it to its next value and return that, or to its end and return END."""
         if self._context is not None:
             return await in_request_thread(self._context.run, next, self._generator, END)
         self._context = contextvars.copy_context()
@@ -132,7 +132,7 @@ class _ThreadGenerator:
 
 
 def _throw(generator: Any, error: BaseException) -> BaseException | None:
-    """Throw an error into a plain generator; return what it raises, None if it yields once more.
+    """Throw an error into a plain generator; return what it raises, None if it yields again.
 
     A StopIteration could not be raised through a coroutine.
     """
@@ -151,8 +151,8 @@ def _throw(generator: Any, error: BaseException) -> BaseException | None:
 async def _unwind(generators: Sequence[Any], error: BaseException, request: Any) -> None:
     """Throw an exception into generators, the last first, or close them if the client has left.
 
-    A cancellation may stand for another exception, of a time limit or a task group, and a generator may make
-    an HTTP error of a fault: that one is raised then, and any other is logged. Every generator is left.
+    A time limit or a task group may replace a cancellation by another exception, and a generator may turn a
+    fault into an HTTP error: then that is raised, and any other is logged. Every generator is ended.
     """
     first = error
     for generator in reversed(generators):
@@ -178,7 +178,7 @@ async def _thrown(generator: Any, error: BaseException) -> None:
         if raised is error:
             raise
     else:
-        await generator.aclose()  # it has yielded once more
+        await generator.aclose()  # it has yielded again
 
 
 async def _outcome_of(coroutine: Any) -> BaseException | None:
@@ -252,7 +252,7 @@ class Stay:
     # In the plan.
 
     async def keeps(self, response: Response) -> bool:
-        """Leave the generators open for a stream, unless it is whole already; return whether they are."""
+        """Keep the generators open for a stream, unless it is whole already; return whether they are open."""
         if not has_stream(response):
             await in_request_thread(drop_unsent, response)
             return False
@@ -274,7 +274,7 @@ class Stay:
         error = await self._ended
         self._ended = self._loop.create_future()  # without the error, whose traceback will lead here
         self._ended.set_result(None)
-        if self._waiter is not None:  # the thread that waits now, where the first one waits no more
+        if self._waiter is not None:  # the thread that waits now, if the first one no longer waits
             current_waiter.set(self._waiter)
         if error is not None:
             try:
@@ -285,7 +285,7 @@ class Stay:
     # At the end of the stream.
 
     async def end(self, error: BaseException | None) -> None:
-        """Let the plan go on, and wait for its end. Raises an error of its own, once."""
+        """Resume the plan, and wait for its end. Raises the plan's error, once."""
         if not self._ended.done():
             self._waiter = current_waiter.get(None)
             self._ended.set_result(error)
@@ -301,7 +301,7 @@ class Stay:
             del outcome, error, task  # tracebacks lead here: a cycle would wait for the collector
 
     def end_soon(self) -> None:
-        """Have the generators closed: nobody wants the response any more."""
+        """Close the generators soon: the response is no longer wanted."""
         if not self._ended.done():
             self._ended.set_result(ClientLeft())
 

@@ -22,7 +22,7 @@ Headers = Literal["keyed", "absent", "refused"]
 
 _PLACE = "config.cache"
 _YEAR = 31_536_000.0  # in seconds; what Next.js uses for an unlimited lifetime
-# Statuses that may be stored beside those that always are.
+# Statuses that may be stored in addition to the usual ones.
 _STATUSES = (302, 303, 307, 404, 410)
 _COOKIES = ("bypass", "ignore")
 _LONGEST_TAG = 256
@@ -171,7 +171,7 @@ KEYS: Mapping[str, Key] = {
     ),
     "statuses": Key(
         "none",
-        "Statuses that are kept beside [the usual ones](caching.md#what-is-never-kept): some of "
+        "Statuses that are kept besides [the usual ones](caching.md#what-is-never-kept): some of "
         f"{', '.join(map(str, _STATUSES))}.",
     ),
 }
@@ -197,7 +197,7 @@ MISPLACED: Mapping[str, str] = {
 
 
 class CacheReader:
-    """Reads what one module declares of the cache; problems are added to those of `items`."""
+    """Reads what one module declares about the cache; problems are added to those of `items`."""
 
     def __init__(self, items: ConfigItems) -> None:
         self._items = items
@@ -227,7 +227,7 @@ class CacheReader:
             return None
         given = self._given
         stale = given.get("stale")
-        if stale is None:  # what stays until it is revalidated never gets stale
+        if stale is None:  # an answer that stays until it is revalidated never gets stale
             stale = 0.0 if given.get("context") else max(0.0, _YEAR - revalidate)
         headers = _STATIC.get(dynamic.value, "keyed") if dynamic is not None else "keyed"
         is_static = headers != "keyed"

@@ -152,7 +152,7 @@ def _call_with_values(
     by_name: Mapping[str, Any],
     readers: Sequence[Reader],
 ) -> Call:
-    """Return the call of a function that takes values of several readers, or parts beside them."""
+    """Return the call of a function that takes values of several readers, or of readers and parts."""
     read_all = reader_of_all(readers)
 
     def call(request: Any, response: Any) -> Any:

@@ -60,7 +60,7 @@ def read_exports(
     around: Sequence[Depends],
     known: KnownDependencies,
 ) -> tuple[RouteModule, list[Constant], Problems]:
-    """Return the exports of the module in the file `path`, its constants, and what may be a mistake.
+    """Return the exports of the module in the file `path`, its constants, and possible mistakes.
 
     `around` are the dependencies that the directories of the file declare, and `known` what was read of
     other modules' dependencies. Raises ProjectError.

@@ -58,7 +58,7 @@ class FileRouteReader:
         self._problems = problems
 
     def handlers(self, exported: Mapping[str, object]) -> Iterator[DeclaredHandler]:
-        """Yield the declared handlers; `exported` are functions that the module exports beside them."""
+        """Yield the declared handlers; `exported` are functions that the module exports besides them."""
         self._check_path()
         functions: list[object] = []
         for method, value in self._handlers_by_method().items():

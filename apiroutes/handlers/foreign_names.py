@@ -17,7 +17,7 @@ FOREIGN_NAMES = {
     "send_file": "Return `file(path)`, with `from apiroutes import file`.",
     "StreamingResponse": "Return `stream(chunks)`, with `from apiroutes import stream`.",
     "g": "Use `context`, which middleware fills: take it as a parameter of the handler.",
-    "session": "Take `session: Session`, with `from apiroutes import Session`, inside of `sessions()`.",
+    "session": "Take `session: Session`, with `from apiroutes import Session`, inside `sessions()`.",
     "current_app": "Import what you need from the file that makes it.",
     "url_for": "Write the path: the file's name is the route.",
     "render_template": "Return `html(text)`, with `from apiroutes import html`.",

@@ -38,7 +38,7 @@ class _Passed(NamedTuple):
 
     file: str
     line: int
-    calls: bool  # what comes next, in contrast to importing it
+    calls: bool  # the next file, in contrast to importing it
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}{', which calls it' if self.calls else ''}"

@@ -64,7 +64,7 @@ def _require_modules(node: ast.Import | ast.ImportFrom, root: Path) -> None:
 
 
 def _imported_modules(tree: ast.Module, file: Path, root: Path) -> Iterator[str]:
-    """Yield the absolute names of what may be modules, of all imports in a file."""
+    """Yield the absolute names of all imports in a file that may be modules."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)

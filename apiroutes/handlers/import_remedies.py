@@ -128,7 +128,7 @@ def _import_error(error: ImportError, root: Path, file: str, line: int | None) -
     path = file_of_module(module, root) or (project_file(error.path, root) if error.path else None)
     source = path or f"`{module}`"
     message = f"ImportError: {source} has no `{name}`."
-    if path is not None and not path.endswith(".py"):  # a directory, of which a file was wanted
+    if path is not None and not path.endswith(".py"):  # a directory, in which a file was wanted
         found = how_to_find(f"{module}.{name}", root, file, line)
         return Explained(found.message or message, found.remedy, name)
     undefined = None if path is None else _not_yet_defined(name, path, OwnNames(root / path))

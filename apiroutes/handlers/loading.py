@@ -49,8 +49,8 @@ class ModuleLoader:
     The package is the project directory. So a relative import reaches every file of it, `[id].py` has a
     name although an import could not spell it, and two projects in one process share nothing.
 
-    `prefixes` are what a route's path may begin with, and what a file that declares its own path may
-    leave out. `warnings` are about what may be a mistake; `meaningless` has the places of constants that
+    `prefixes` are the beginnings that a route's path may have, and that a file that declares its own path
+    may leave out. `warnings` are about possible mistakes; `meaningless` has the places of constants that
     mean nothing here, by name.
     """
 
@@ -64,7 +64,7 @@ class ModuleLoader:
         self._prefixes = prefixes
         self._package = f"{PROJECT_PACKAGE}{next(_counter)}"
         self._known_dependencies: KnownDependencies = {}
-        self._failures: dict[str, ImportFailure] = {}  # by each file on the way to what is wrong
+        self._failures: dict[str, ImportFailure] = {}  # by each file in the chain to the mistake
         make_importable(root)
 
     def load(self, route: Route, around: Sequence[Depends] = ()) -> RouteModule:

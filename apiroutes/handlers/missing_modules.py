@@ -183,7 +183,7 @@ def _stems(directory: Path) -> list[str]:
 
 
 def _relative_statement(top: str, root: Path, file: str, line: int | None) -> str | None:
-    """Return the import with the dots that it needs, if the module lies beside the file or around it."""
+    """Return the import with the dots that it needs, if the module is beside the file or above it."""
     directory = (root / file).parent
     for dots, around in enumerate([directory, *directory.parents], 1):
         if around == root.parent:

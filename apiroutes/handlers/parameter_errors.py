@@ -88,16 +88,16 @@ def wrong_default(name: str, default: Any, reason: str) -> ParameterError:
 
 
 def found_in_body(error: InvalidRequest, body: object) -> InvalidRequest:
-    """Return the error of a request with what to write for keys that it looked for in the query alone."""
+    """Return the error of a request, with a remedy for keys of the query that the body has instead."""
     if not isinstance(body, Mapping):
         return error
-    mismatches = []
-    for place, message in error.mismatches:
+    errors = []
+    for place, message in error.errors:
         name = place.removeprefix("query.")
         if name != place and message == "is required" and name in body:
             message += f"; the body has `{name}`, which `body: Item` takes, with a class of its fields"
-        mismatches.append((place, message))
-    return InvalidRequest(mismatches)
+        errors.append((place, message))
+    return error if tuple(errors) == error.errors else InvalidRequest(errors)
 
 
 def how_to_depend(name: str, annotation: Any, function: str | None) -> str:
@@ -116,7 +116,7 @@ _OF_SCHEMAS = ("annotated_types", "msgspec", "pydantic", "pydantic_core", "typin
 
 
 def refuse_forgotten(name: str, annotation: Any, metadata: Sequence[Any]) -> None:
-    """Refuse what can be called in an `Annotated`: its `Depends` was forgotten, and a client could set it."""
+    """Refuse a callable in an `Annotated`: its `Depends` was forgotten, and a client could set the value."""
     for item in metadata:
         if not callable(item) or _is_constraint(item):
             continue
@@ -150,5 +150,5 @@ def annotation_of(annotation: Any) -> Any:
 
 
 def metadata_of(annotation: Any) -> tuple[Any, ...]:
-    """Return what an `Annotated` contains beside the type; nothing for another annotation."""
+    """Return what an `Annotated` contains besides the type; nothing for another annotation."""
     return get_args(annotation)[1:] if get_origin(annotation) is Annotated else ()

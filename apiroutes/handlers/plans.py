@@ -294,7 +294,7 @@ class _AsyncSource(_Source):
         return f"g{number}.advance()" if is_plain else f"anext(g{number}, END)"
 
     def awaited(self, name: str, is_awaitable: bool) -> Iterator[str]:
-        """Yield the lines that await what a plain function has returned, if that is a coroutine."""
+        """Yield the lines that await a plain function's result, if it is a coroutine."""
         test = f"hasattr({name}, '__await__')" if is_awaitable else f"type({name}) is Coroutine"
         yield f"if {test}:"
         yield f"    {name} = await {name}"

@@ -46,8 +46,8 @@ class ResultCheck:
     def why_not(self, method: str, result: Any, status: int, media_type: str, content: Any) -> str | None:
         """Return why a response is not what the handler declares; None if it is.
 
-        `result` is what the handler returned, None where it used `res`. `content` is that of the response,
-        None for a stream.
+        `result` is what the handler returned, None if it used `res`. `content` is the response's, None for a
+        stream.
         """
         if isinstance(result, EventStream) or (callable(result) and not isinstance(result, Result)):
             return None  # another application answered

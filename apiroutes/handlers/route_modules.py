@@ -48,7 +48,7 @@ class Handler(Struct, frozen=True):
 
     @property
     def dependency_names(self) -> list[str]:
-        """The names of what it depends on, in the order of the calls."""
+        """The names of its dependencies, in the order of the calls."""
         nodes = () if self.dependencies is None else self.dependencies.graph.nodes
         return [named(node.function) for node in nodes]
 

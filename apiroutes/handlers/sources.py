@@ -58,12 +58,12 @@ class OwnNames:
         return self._names[name].line if name in self._names else None
 
     def line_of_key(self, name: str, keys: Sequence[str]) -> int | None:
-        """Return the line of a key in the dict that the file assigns to the name, or of what is around it.
+        """Return the line of a key in the dict that the file assigns to the name, or of a key around it.
 
         A key may be spelled `bodyParser` or `body_parser`. What the file imports has the line of the import.
         """
         value = self._names[name].value if name in self._names else None
-        line = self.line_of(name) or self._line_of_import(name)
+        line = self.line_of(name) or self.line_of_import(name)
         for key in keys:
             items = list(zip(value.keys, value.values)) if isinstance(value, ast.Dict) else []
             found = [item for item in items if _is_key(item[0], key)]
@@ -72,19 +72,19 @@ class OwnNames:
             line, value = found[-1][0].lineno, found[-1][1]
         return line
 
-    def _line_of_import(self, name: str) -> int | None:
-        """Return the line where the file imports the name; None where it does not by name."""
-        lines = [
-            alias.lineno
-            for node in ast.walk(self._tree)
-            if isinstance(node, (ast.Import, ast.ImportFrom))
-            for alias in node.names
-            if name == (alias.asname or alias.name.partition(".")[0])
-        ]
-        return lines[-1] if lines else None
+    def line_of_import(self, name: str) -> int | None:
+        """Return the line where the file imports the name from elsewhere; None where it does not."""
+        imports = (node for node in self._tree.body if isinstance(node, (ast.Import, ast.ImportFrom)))
+        lines = (node.lineno for node in imports for item in node.names if (item.asname or item.name) == name)
+        return next(lines, None)
+
+    def has_key(self, name: str, key: str) -> bool:
+        """Return whether the file assigns a dict with the key to the name, as it stands."""
+        value = self._names[name].value if name in self._names else None
+        return isinstance(value, ast.Dict) and any(_is_key(found, key) for found in value.keys)
 
     def is_empty_literal(self, name: str) -> bool:
-        """Return whether the file assigns `[]` or `()` to the name, as it stands."""
+        """Return whether the file assigns a literal `[]` or `()` to the name."""
         value = self._names[name].value if name in self._names else None
         return isinstance(value, (ast.List, ast.Tuple)) and not value.elts
 
@@ -97,7 +97,7 @@ class OwnNames:
         )
 
     def is_call(self, name: str, function: str) -> bool:
-        """Return whether the file assigns to the name what a call of the function returns."""
+        """Return whether the file assigns the result of a call of the function to the name."""
         value = self._names[name].value if name in self._names else None
         called = value.func if isinstance(value, ast.Call) else None
         found = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", None)

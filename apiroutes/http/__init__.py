@@ -1,4 +1,4 @@
-"""HTTP's text to values and back; this room never knows a Request, a Response or a route.
+"""Converts the text of HTTP to values and back; this room never knows a Request, a Response or a route.
 
 In: header fields, targets, content. Out: values, and the text of values.
 """
@@ -26,7 +26,7 @@ from apiroutes.http.fields import (
     merge_vary,
 )
 from apiroutes.http.grammar import TOKEN, is_token
-from apiroutes.http.hosts import canonical_host, is_address, requested_host, server_of
+from apiroutes.http.hosts import canonical_host, is_address, listed_hosts, requested_host, server_of
 from apiroutes.http.json import decode_json, encode_json, shallow_decoder
 from apiroutes.http.json_faults import refuse_unencodable
 from apiroutes.http.methods import METHODS
@@ -81,6 +81,7 @@ __all__ = [
     "is_own_origin",
     "is_sent_unescaped",
     "is_token",
+    "listed_hosts",
     "merge_vary",
     "mount_of",
     "needs_secure",

@@ -1,7 +1,7 @@
 """Validators and conditional requests (RFC 9110 sections 8.8 and 13).
 
-In: a request's environ, the headers of a 200. Out: whether the client has the representation that
-they describe, or the status that its preconditions ask for.
+In: a request's environ, the headers of a 200. Out: whether the client has the representation that they
+describe, or the status that its preconditions require.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def is_current(environ: Environ, headers: Headers) -> bool:
     if "HTTP_CACHE_CONTROL" in environ and _NO_CACHE.search(environ["HTTP_CACHE_CONTROL"]):
         return False
     tags = environ.get("HTTP_IF_NONE_MATCH")
-    # The most frequent case needs no parser: one tag of letters and digits, the same as ours.
+    # The most frequent case needs no parser: one tag of letters and digits that equals ours.
     opaque = "" if tags is None else tags.removeprefix("W/")
     if opaque[1:-1].isalnum() and opaque[0] == opaque[-1] == '"':
         etags = [value for name, value in headers if name.lower() == "etag"]
@@ -58,18 +58,17 @@ def is_current(environ: Environ, headers: Headers) -> bool:
 
 
 def outcome(environ: Environ, headers: Headers) -> int:
-    """Return the status that a GET's or HEAD's preconditions make of the 200 with these headers.
+    """Return the status that the preconditions of a GET or HEAD give to the 200 with these headers.
 
     It is 200, 304 or 412. They are evaluated in the order of section 13.2.2.
     """
     wanted = environ.get("HTTP_IF_MATCH")
     if wanted is not None:
-        # Section 13.1.1. A field that cannot be read names no representation, so it does not
-        # name ours.
+        # Section 13.1.1. An invalid field names no representation, so it does not name ours.
         if not _names(wanted, _only(headers, "etag"), weakly=False):
             return 412
     elif "HTTP_IF_UNMODIFIED_SINCE" in environ:
-        # Section 13.1.4: ignored where either date cannot be read.
+        # Section 13.1.4: ignored if either date is invalid.
         since, last = timestamp(environ["HTTP_IF_UNMODIFIED_SINCE"]), _last_modified(headers)
         if since is not None and last is not None and last > since:
             return 412
@@ -119,7 +118,7 @@ def timestamp(text: str) -> int | None:
     if len(match["year"]) == 2:
         now = time.gmtime()
         year += now.tm_year // 100 * 100
-        # More than 50 years ahead is the most recent year with these digits.
+        # A year more than 50 years ahead means the most recent year with these digits.
         if (year - 50, month, day, *clock) > now[:6]:
             year -= 100
     try:
@@ -132,7 +131,7 @@ def timestamp(text: str) -> int | None:
 def _has_it(environ: Environ, headers: Headers) -> bool:
     """Return whether If-None-Match, or else If-Modified-Since, shows that the client has it."""
     tags = environ.get("HTTP_IF_NONE_MATCH")
-    if tags is not None:  # section 13.1.3: it makes If-Modified-Since moot, readable or not
+    if tags is not None:  # section 13.1.3: it overrides If-Modified-Since, even if it is invalid
         return _names(tags, _only(headers, "etag"), weakly=True)
     if "HTTP_IF_MODIFIED_SINCE" not in environ:
         return False
@@ -141,7 +140,7 @@ def _has_it(environ: Environ, headers: Headers) -> bool:
 
 
 def _names(field: str, etag: str | None, *, weakly: bool) -> bool:
-    """Return whether the field lists the tag; "*" stands for any representation.
+    """Return whether the field lists the tag; "*" means any representation.
 
     Section 8.8.3.2: compared weakly, a weak tag can equal a strong one; compared strongly, it equals
     nothing.

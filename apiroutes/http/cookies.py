@@ -2,7 +2,7 @@
 
 In: a Cookie header, or a cookie's parts. Out: a dict, or the value of a Set-Cookie header. Raises ValueError
 for a part that would break out of its attribute and for a cookie that browsers refuse, TypeError for a value
-that is not a str. Reading agrees with the `cookie` package that Next.js uses.
+that is not a str. Parsing agrees with the `cookie` package that Next.js uses.
 """
 
 from __future__ import annotations
@@ -20,32 +20,30 @@ from apiroutes.http.grammar import BAD_ESCAPE, is_token
 __all__ = ["dump_cookie", "find_cookie", "needs_secure", "parse_cookies"]
 
 _ATTRIBUTE = re.compile(r"[\x20-\x3a\x3c-\x7e]*")  # section 4.1.1: no control character, no ";"
-# Section 4.1.1's cookie-octets without "%", which marks an escape.
+# Section 4.1.1's cookie-octets without "%", which begins an escape.
 _OCTETS = "!#$&'()*+-./:<=>?@[]^_`{|}~"
-# Next.js strips these (recorded), and Unicode's other white space as well. We keep that: a name that
-# begins with it must not be read as one that the prefix `__Host-` protects.
+# Next.js strips these (recorded), and Unicode's other white space as well. We keep the latter: a name that
+# begins with it must not be read as a name that the prefix `__Host-` protects.
 _BLANKS = " \t\n\r\v\f"
 _CHECKED_NAMES: set[str] = set()
 _CHECKED_NAMES_MAX = 512
 _SAME_SITE = {"strict": "Strict", "lax": "Lax", "none": "None"}
-# Prefixes of names, the longer first, and what browsers ask of such a cookie beside Secure: rfc6265bis 4.1.3,
-# and for those with "Http" draft-ietf-httpbis-layered-cookies. Browsers ignore the case of letters.
+# Prefixes of names, longer ones first, and what browsers require of such a cookie besides Secure: rfc6265bis
+# 4.1.3, and draft-ietf-httpbis-layered-cookies for prefixes with "Http". Browsers ignore letter case.
 _PREFIXES = (
     ("__Host-Http-", "host", "http"),
     ("__Host-", "host"),
     ("__Http-", "http"),
     ("__Secure-",),
 )
-# Bytes that browsers keep of a name with its value, and of an attribute: rfc6265bis section 5.6.
+# Bytes that browsers store of a name with its value, and of an attribute: rfc6265bis section 5.6.
 _MOST_BYTES = 4096
 _MOST_BYTES_OF_ATTRIBUTE = 1024
-_SECURE = (
-    "write `secure=True`, or let the request come by https; behind a proxy `proxy_fix` tells that it did"
-)
+_SECURE = "write `secure=True`, or serve the request over https; behind a proxy, add `proxy_fix`"
 
 
 def parse_cookies(header: str) -> dict[str, str]:
-    """Return the cookies of a header: the first of a name wins, values are percent-decoded."""
+    """Return the cookies of a header: the first cookie of a name wins, values are percent-decoded."""
     cookies: dict[str, str] = {}
     for pair in header.split(";"):
         name, equals, value = pair.partition("=")
@@ -57,8 +55,8 @@ def parse_cookies(header: str) -> dict[str, str]:
 
 
 def find_cookie(header: str, name: str) -> str | None:
-    """Return what `parse_cookies` has for a name, None where it has nothing, and leave the others unread."""
-    start = 0  # of a pair: no part is looked at twice
+    """Return the value of one name as `parse_cookies` does, or None, and leave other cookies unparsed."""
+    start = 0  # of a pair: no part is examined twice
     while (position := header.find(name, start)) >= 0:
         start = max(start, header.rfind(";", start, position) + 1)
         after = position + len(name)
@@ -85,8 +83,8 @@ def _decode(value: str) -> str:
     if BAD_ESCAPE.search(value):
         return value
     try:
-        # Quoted-printable (RFC 2045 section 6.7) has the same escapes behind "=". `unquote_to_bytes` takes
-        # ten times as long for a header full of them.
+        # Quoted-printable (RFC 2045 section 6.7) has the same escapes after "=". `unquote_to_bytes` takes ten
+        # times as long for a header full of them.
         return a2b_qp(value.encode().replace(b"=", b"=3D").replace(b"%", b"=")).decode()
     except UnicodeError:
         return value
@@ -105,18 +103,18 @@ def dump_cookie(
     samesite: str | None,
     partitioned: bool,
 ) -> str:
-    """Return the value of a Set-Cookie header; characters that a cookie cannot hold are percent-encoded."""
+    """Return the value of a Set-Cookie header; what a cookie cannot contain is percent-encoded."""
     if name not in _CHECKED_NAMES:
         _check_name(name)
     if not isinstance(value, str):
         raise TypeError(f"the value of the cookie {name!r} must be a str, not {shown(value)}")
-    value = str.__str__(value)  # the text of a member of an Enum too
+    value = str.__str__(value)  # also the text of an Enum member
     if not value.isalnum() or not value.isascii():
         value = quote(value, safe=_OCTETS)
     if len(name) + len(value) > _MOST_BYTES:
         raise ValueError(
-            f"the cookie {name[:64]!r} has {len(name) + len(value)} bytes with its name, and browsers take "
-            f"{_MOST_BYTES}: keep the value on the server, and a short key to it in the cookie"
+            f"the cookie {name[:64]!r} has {len(name) + len(value)} bytes with its name, but browsers accept "
+            f"{_MOST_BYTES}: keep the value on the server, and a short key in the cookie"
         )
     if name[:2] == "__":
         _check_prefix(name, path, domain, secure, httponly)
@@ -152,7 +150,7 @@ def _check_name(name: str) -> None:
 
 
 def needs_secure(name: str) -> bool:
-    """Return whether a name begins with a prefix of which browsers take secure cookies alone."""
+    """Return whether a name begins with a prefix for which browsers accept only secure cookies."""
     return name[:2] == "__" and _prefix_of(name) is not None
 
 
@@ -162,7 +160,7 @@ def _prefix_of(name: str) -> tuple[str, ...] | None:
 
 
 def _check_prefix(name: str, path: str | None, domain: str | None, secure: bool, httponly: bool) -> None:
-    """Check that a cookie has what the prefix of its name promises. Raises ValueError."""
+    """Check that a cookie keeps the promise of its name's prefix. Raises ValueError."""
     prefix = _prefix_of(name)
     if prefix is None:
         return
@@ -170,10 +168,10 @@ def _check_prefix(name: str, path: str | None, domain: str | None, secure: bool,
     if not secure:
         raise ValueError(f"{which}, must be secure, or browsers refuse it: {_SECURE}")
     if "http" in prefix and not httponly:
-        raise ValueError(f"{which}, must be HttpOnly, or browsers refuse it: leave `httponly=False` out")
+        raise ValueError(f"{which}, must be HttpOnly, or browsers refuse it: remove `httponly=False`")
     if "host" in prefix and (path != "/" or domain is not None):
         other = "__Http-" if "http" in prefix else "__Secure-"
-        remedy = f"leave `path` and `domain` out, or begin its name with {other}"
+        remedy = f"remove `path` and `domain`, or begin its name with {other}"
         raise ValueError(f"{which}, must be for the whole host, or browsers refuse it: {remedy}")
 
 
@@ -191,7 +189,7 @@ def _instant(expires: datetime | float) -> str:
     try:
         return http_date(expires)
     except OverflowError:
-        raise ValueError(f"a cookie cannot expire at {shown(expires)}: no calendar has that time") from None
+        raise ValueError(f"a cookie cannot expire at {shown(expires)}: that is not a valid time") from None
 
 
 def _attribute(name: str, value: str) -> str:
@@ -199,7 +197,7 @@ def _attribute(name: str, value: str) -> str:
         raise ValueError(f"{shown(value)} cannot be a cookie's {name}")
     if len(value) > _MOST_BYTES_OF_ATTRIBUTE:
         raise ValueError(
-            f"a cookie's {name} has {len(value)} bytes, and browsers ignore one of more than "
+            f"a cookie's {name} has {len(value)} bytes, but browsers ignore one of more than "
             f"{_MOST_BYTES_OF_ATTRIBUTE}"
         )
     return value

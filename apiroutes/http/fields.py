@@ -1,7 +1,7 @@
 """Header fields: their names, values and lines, Vary and Location (RFC 9110 section 5).
 
-In: the names and values that a handler sets. Out: lines as they go over the wire, str of bytes
-(PEP 3333). Raises ValueError or TypeError for a name or a value that no header can have.
+In: the names and values that a handler sets. Out: lines as they are sent, str of bytes (PEP 3333). Raises
+ValueError or TypeError for a name or value that a header cannot have.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ __all__ = [
 HeaderValue = Union[str, int, float, Iterable[str]]
 HeaderLines = tuple[tuple[str, str], ...]
 _JSON = ("Content-Type", "application/json; charset=utf-8")
-# Two equal values, told apart by identity: a 304 keeps the type of `json` and not that of `send`.
-# Next.js does this (recorded).
+# Two equal values, distinguished by identity: a 304 keeps the type of `json` but not of `send`, as in Next.js
+# (recorded).
 JSON: HeaderLines = (_JSON,)
 JSON_VALUE: HeaderLines = (_JSON,)
 # A str without a type is text, and no browser may guess another type.
@@ -60,9 +60,9 @@ _HOP_BY_HOP = frozenset(
         "upgrade",
     )
 )
-FIELD_KEYS: dict[str, str] = {}  # lower case of the header names that were checked
+FIELD_KEYS: dict[str, str] = {}  # header names that were checked, with their lower case
 _FIELD_KEYS_MAX = 512
-# These characters may stand in a Location; "%" too, so that an escape stays as it is.
+# Characters that a Location may contain; "%" too, so that an escape stays as it is.
 _LOCATION = "!#$%&'()*+,-./:;=?@[]_~"
 
 
@@ -72,15 +72,15 @@ def check_field_name(name: str) -> str:
         raise ValueError(f"{shown(name)} is not a valid header name")
     key = name.lower()
     if key in _HOP_BY_HOP:
-        raise ValueError(f"the header {shown(name)} is the server's to set (PEP 3333)")
-    # Vary is left out, because it is set in a way of its own.
+        raise ValueError(f"the header {name!r} is the server's to set (PEP 3333)")
+    # Vary is left out, because it is set in its own way.
     if key != "vary" and len(FIELD_KEYS) < _FIELD_KEYS_MAX:
         FIELD_KEYS[name] = key
     return key
 
 
 def merge_vary(values: Iterable[str]) -> str:
-    """Return one value of Vary with the members of all these values, each once, whatever its case."""
+    """Return one value of Vary with the members of all values, each once, regardless of case."""
     members: dict[str, str] = {}
     for value in values:
         for member in value.split(","):
@@ -90,7 +90,7 @@ def merge_vary(values: Iterable[str]) -> str:
 
 
 def field_lines(key: str, name: str, value: HeaderValue) -> list[tuple[str, str]]:
-    """Return a header's lines as they go over the wire."""
+    """Return a header's lines as they are sent."""
     values = _values_of(name, value)
     if key == "set-cookie":  # Next.js sends the same cookie line once (recorded)
         values = list(dict.fromkeys(values))
@@ -108,15 +108,15 @@ def _values_of(name: str, value: HeaderValue) -> list[str]:
 
 
 def encode_field_value(name: str, value: str) -> str:
-    """Return the value as it goes over the wire (RFC 9110 section 5.5): a str of bytes, PEP 3333."""
+    """Return the value as it is sent (RFC 9110 section 5.5): a str of bytes, PEP 3333."""
     if not isinstance(value, str):
         raise TypeError(f"the header {name!r} must be a str, not {shown(value)}")
     if not _FIELD_VALUE.fullmatch(value):
         wrong = next(character for character in value if not _FIELD_VALUE.fullmatch(character))
         # Without the value, which may be a token.
         raise ValueError(f"the header {name!r} cannot have the value that it is given, with {wrong!r} in it")
-    # Text beyond ASCII is sent as UTF-8; Next.js does this (recorded). PEP 3333 wants a plain str,
-    # so that a subclass, such as a member of an Enum, is sent as its text.
+    # Text beyond ASCII is sent as UTF-8, as in Next.js (recorded). PEP 3333 requires a plain str, so a
+    # subclass, such as an Enum member, is sent as its text.
     return str.__str__(value) if value.isascii() else value.encode().decode("latin-1")
 
 
@@ -126,16 +126,16 @@ def decode_field_value(value: str) -> str:
 
 
 def encode_location(url: str) -> str:
-    """Return the URL as a Location can hold it (RFC 3986 section 2.1)."""
+    """Return the URL encoded for a Location (RFC 3986 section 2.1)."""
     if any(character in url for character in "\r\n\0"):
         raise ValueError(f"{url!r} cannot be a Location")
     return quote(url, safe=_LOCATION)
 
 
 def is_local(url: str) -> bool:
-    """Return whether a redirect to `url` stays on this host: whether every browser reads it as a path.
+    """Return whether a redirect to `url` stays on this host, because every browser reads it as a path.
 
-    Browsers take a backslash for a slash and drop control characters and blanks first, so
-    `//host`, `/\\\\host` and `/<TAB>/host` all lead away.
+    Browsers treat a backslash as a slash, and first drop control characters and blanks, so `//host`,
+    `/\\\\host` and `/<TAB>/host` all lead away.
     """
     return url.startswith("/") and url[1:2] not in ("/", "\\") and url.isprintable() and "\\" not in url

@@ -1,13 +1,13 @@
 """JSON text to values and back (RFC 8259), strictly.
 
-In: UTF-8 bytes for `decode_json`, the values that handlers send for `encode_json`. Out: dict, list, str,
-int, float, bool or None; and compact UTF-8 bytes. `decode_json` raises ApiError 400 for content that is
-not JSON, not UTF-8 or nested too deeply, or has a number that is not finite. Half a surrogate pair, which
-RFC 8259 section 8.2 leaves open, becomes U+FFFD, because no text has one. `encode_json` raises TypeError,
-ValueError or RecursionError for a value that JSON cannot hold; it never makes half a document.
+In: UTF-8 bytes for `decode_json`, the values that handlers send for `encode_json`. Out: dict, list, str, int,
+float, bool or None; and compact UTF-8 bytes. `decode_json` raises ApiError 400 for content that is not JSON,
+not UTF-8 or nested too deeply, or contains a number that is not finite. Half a surrogate pair, which RFC 8259
+section 8.2 leaves open, becomes U+FFFD, because text cannot contain one. `encode_json` raises TypeError,
+ValueError or RecursionError for a value that JSON cannot represent; it never writes half a document.
 
-The encoder knows datetime, UUID, Decimal, Enum, set, dataclasses, attrs and Structs, and calls
-`_as_plain` for everything else. That imports no library: a value is recognized by its methods.
+The encoder knows datetime, UUID, Decimal, Enum, set, dataclasses, attrs and Structs, and calls `_as_plain`
+for everything else, which imports no library: it recognizes a value by its methods.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ __all__ = ["decode_json", "encode_json", "shallow_decoder"]
 # -- text to values ---------------------------------------------------------------------------
 
 _decode = msgspec.json.Decoder().decode
-# The levels of `shallow_decoder`. One more takes twice the time to make.
+# The levels of `shallow_decoder`. One more level takes twice the time to make.
 _SHALLOW = 7
 # A bracket adds 1 or -1 to the depth, as a signed byte.
 _STEPS = bytes.maketrans(b"[]", b"\x01\xff")
-_LEVELS = 8  # that are taken off one by one; most documents have no more
+_LEVELS = 8  # that are removed one by one; most documents have no more
 _ARRAYS = bytes.maketrans(b"{}", b"[]")
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _NOT_MARKS = bytes(set(range(256)) - set(b'[]{}"'))
@@ -50,7 +50,7 @@ _LONE_SURROGATE = re.compile(rb"%b(?!%b)|(?<!%b)%b" % (_HIGH, _LOW, _HIGH, _LOW)
 
 
 def decode_json(content: bytes, max_depth: int, decode: Callable[[bytes], object] = _decode) -> object:
-    """Return the value of `content`, whose arrays and objects nest `max_depth` deep at most.
+    """Return the value of `content`, whose arrays and objects may nest at most `max_depth` deep.
 
     `decode` may be another msgspec decoder, which returns a value of its type.
     """
@@ -68,7 +68,7 @@ def decode_json(content: bytes, max_depth: int, decode: Callable[[bytes], object
                 raise
             return decode(repaired)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        # Up to version 0.22 msgspec has an exception for what is not UTF-8; after that it is one of JSON.
+        # Up to version 0.22, msgspec has its own exception for invalid UTF-8; later it is a JSON error.
         raise ApiError(400, "Invalid JSON" if _is_utf8(content) else "Invalid body") from error
 
 
@@ -82,10 +82,10 @@ def _is_utf8(content: bytes) -> bool:
 
 @cache  # made for the first document, because it takes 1 to 2 ms
 def shallow_decoder(max_depth: int) -> Callable[[bytes], object]:
-    """Return a decoder of most documents: those that nest no deeper than `max_depth` and seven levels.
+    """Return a decoder for most documents: those that nest no deeper than `max_depth` and seven levels.
 
-    They need no other check of their depth, because a decoder does not recurse past its type. It gives the
-    value that `decode_json` gives, or raises an exception; then `decode_json` decides about the document.
+    They need no other check of their depth, because a decoder does not recurse past its type. It returns the
+    same value as `decode_json`, or raises an exception; then `decode_json` decides about the document.
     """
     scalar = int | float | str | bool | None
     nested: Any = scalar
@@ -95,8 +95,8 @@ def shallow_decoder(max_depth: int) -> Callable[[bytes], object]:
 
 
 def _replace_lone_surrogates(content: bytes) -> bytes:
-    """Replace escapes of half a surrogate pair by escapes of U+FFFD."""
-    if b"\0" in content:  # no JSON has it, so that below it can stand for a backslash
+    """Replace escapes of half a surrogate pair with escapes of U+FFFD."""
+    if b"\0" in content:  # JSON cannot contain it, so it can represent a backslash below
         return content
     escaped = content.replace(b"\\\\", b"\0\0")
     return _LONE_SURROGATE.sub(rb"\\ufffd", escaped).replace(b"\0\0", b"\\\\")
@@ -105,15 +105,15 @@ def _replace_lone_surrogates(content: bytes) -> bytes:
 def _may_be_deeper(content: bytes, depth: int) -> bool:
     """Return whether a decoder would nest deeper, without a step in Python for each bracket.
 
-    True for JSON that nests deeper. Content that is not JSON may give either result: up to the first
-    error strings and brackets are told apart correctly, and no decoder goes on from there.
+    True for JSON that nests deeper. Content that is not JSON may give either result: up to the first error,
+    strings and brackets are distinguished correctly, and a decoder stops there.
     """
     brackets = _brackets(content)
     for level in range(_LEVELS):
         if level + len(brackets) <= depth:
             return False
-        brackets = brackets.replace(b"[]", b"")  # takes off the innermost level
-    # The remaining brackets are summed up, in a time that does not depend on their depth.
+        brackets = brackets.replace(b"[]", b"")  # removes the innermost level
+    # The remaining brackets are added up, in a time that does not depend on their depth.
     steps = array("b", brackets.translate(_STEPS))
     return _LEVELS + max(accumulate(steps), default=0) > depth
 
@@ -127,7 +127,7 @@ def _brackets(content: bytes) -> bytes:
         marks = content.translate(_ARRAYS, _NOT_MARKS)
         if 2 * marks.count(b'""') == marks.count(b'"'):
             return marks.translate(None, b'"')
-    # Backslashes stand only in strings. Without escaped quotes every second piece is outside one.
+    # Backslashes occur only in strings. Without escaped quotes, every second piece is outside a string.
     pieces = content.replace(b"\\\\", b"").replace(b'\\"', b"").split(b'"')
     return b"".join(pieces[::2]).translate(_ARRAYS, _NOT_BRACKETS)
 
@@ -136,7 +136,7 @@ def _brackets(content: bytes) -> bytes:
 
 # The encoder does not take subclasses of these.
 _PLAIN: tuple[type[Any], ...] = (str, int, float, bytes, decimal.Decimal)
-# What the encoder writes itself, but not as keys.
+# Types that the encoder writes itself, but not as keys.
 _NATIVE = frozenset((list, tuple, dict, set, frozenset, type(None)))
 _ADDRESSES = (
     ipaddress.IPv4Address,
@@ -149,7 +149,7 @@ _ADDRESSES = (
 
 
 def _as_plain(value: Any) -> Any:
-    """Return a value that the encoder knows, for one of a type that it does not know."""
+    """Return a value that the encoder knows, for a value of a type that it does not know."""
     kind = type(value)
     dump = getattr(kind, "model_dump", None)
     if dump is not None:
@@ -160,8 +160,8 @@ def _as_plain(value: Any) -> Any:
         if isinstance(value, plain):
             return plain(value)
     if kind in _NATIVE:
-        # As a value the encoder would have written it: it is a key, and would come back here for ever.
-        raise TypeError(f"a key of a JSON object is a str, not a {kind.__name__}")
+        # The encoder would have written it as a value, so it is a key, and would come back here forever.
+        raise TypeError(f"a key of a JSON object must be a str, not a {kind.__name__}")
     if isinstance(value, abc.Mapping) or _is_row(value):
         return dict(value)
     if isinstance(value, (abc.Sequence, abc.Set, abc.ValuesView)):
@@ -182,7 +182,7 @@ def _as_plain(value: Any) -> Any:
 
 
 def _is_row(value: Any) -> bool:
-    """Return whether it is a row of a database that knows its columns, such as sqlite3's."""
+    """Return whether it is a database row that knows its columns, such as a row of sqlite3."""
     return isinstance(value, abc.Sequence) and hasattr(type(value), "keys")
 
 
@@ -190,7 +190,7 @@ def _of_array(value: Any) -> Any:
     """Return an array, a scalar or a column of NumPy, pandas and the like as plain values."""
     kind, unit = getattr(value.dtype, "kind", ""), getattr(value.dtype, "str", "")
     if kind in ("m", "M") and unit.endswith(("[ns]", "[ps]", "[fs]", "[as]")):
-        # Python's times are less precise: `tolist` would make numbers of these.
+        # Python's times are less precise: `tolist` would turn these into numbers.
         value = value.astype(f"{unit[:3]}[us]")
     plain = value.tolist()
     if type(plain) is type(value):  # a long double is returned as it is
@@ -220,18 +220,20 @@ def _refuse(value: Any) -> Any:
     """Raise an error that names the class of the value, and a remedy."""
     kind = type(value)
     name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
-    remedy = "send a dict, a list, a dataclass, a Struct or a pydantic model made of it"
+    remedy = "send a dict, a list, a dataclass, a Struct or a pydantic model made from it"
     if inspect.isawaitable(value):
         remedy = "did you forget `await`?"
         if inspect.iscoroutine(value):
             name = f"the coroutine `{value.__qualname__}()`"
-            value.close()  # or Python would warn of it once more
+            value.close()  # or Python would warn about it again
     elif hasattr(kind, "__aiter__"):
         remedy = "collect it first, as in `[item async for item in items]`"
     elif inspect.isroutine(value):
         name, remedy = f"the function `{value.__qualname__}`", "is a call, `()`, missing?"
     elif hasattr(kind, "__mapper__") or hasattr(value, "_sa_instance_state"):
-        remedy = 'send the part you need, such as {"id": it.id}, or a dataclass or pydantic model made of it'
+        remedy = (
+            'send the part you need, such as {"id": it.id}, or a dataclass or pydantic model made from it'
+        )
     elif hasattr(kind, "to_dict"):
         remedy = "send the result of its `to_dict()`"
     raise TypeError(f"{name} cannot be written as JSON: {remedy}")

@@ -1,4 +1,4 @@
-"""Values that JSON cannot hold: which part of a value it is, and what to write instead.
+"""Values that JSON cannot represent: which part of a value is at fault, and what to write instead.
 
 In: a value that was refused, and the exception. Out: an exception that names the place in the value.
 """
@@ -15,23 +15,23 @@ from apiroutes.http.json import encode_json
 
 __all__ = ["refuse_unencodable"]
 
-_DEEPEST = 200  # levels that a value is looked into
+_DEEPEST = 200  # levels of a value that are searched
 _LONGEST_KEY = 60  # characters that a message shows
-_MOST_COROUTINES = 1000  # parts of a value that are looked at for them
+_MOST_COROUTINES = 1000  # parts of a value that are searched for them
 
 
 def refuse_unencodable(value: Any, error: Exception) -> NoReturn:
-    """Raise the exception for a value, where encoding it raised `error`: JSONTypeError, or that one."""
+    """Raise the exception for a value whose encoding raised `error`: JSONTypeError, or `error` itself."""
     if not isinstance(error, (TypeError, RecursionError, UnicodeEncodeError, OverflowError)):
         raise error
     _close_coroutines(value)
-    # The framework's own frames tell nothing; those of a library or of the project's own methods do.
+    # The framework's own frames tell nothing; frames of a library or of the project's methods do.
     cause = None if _is_ours(error) else error
     raise JSONTypeError(*_find(value, error)) from cause
 
 
 def _is_ours(error: Exception) -> bool:
-    """Return whether no code but the framework's raised the exception."""
+    """Return whether only code of the framework raised the exception."""
     traceback = error.__traceback__
     while traceback is not None:
         module = traceback.tb_frame.f_globals.get("__name__", "")
@@ -52,7 +52,7 @@ def _find(value: Any, error: Exception) -> tuple[str, str]:
         place += step
         if any(value is outer for outer in around):
             name = type(value).__name__
-            return place.lstrip("."), f"the {name} contains itself, and cannot be written as JSON"
+            return place.lstrip("."), f"the {name} contains itself, so it cannot be written as JSON"
         error = _failure(value) or error
         around.append(value)
     return "", "the value nests too deeply to be written as JSON"
@@ -70,9 +70,11 @@ def _reason(value: Any, error: Exception) -> str:
     if isinstance(value, Mapping):
         for key in value:
             if _failure({key: None}) is not None:
-                return f"a key of a JSON object is a str, not {_described(key)}: write `str(key)`"
+                return f"a key of a JSON object must be a str, not {_described(key)}: write `str(key)`"
     if isinstance(error, UnicodeEncodeError):
-        return "the str has half a surrogate pair, which cannot be written as JSON: replace it in the text"
+        return (
+            "the str contains half a surrogate pair, which cannot be written as JSON: replace it in the text"
+        )
     if isinstance(error, RecursionError):
         return f"the {type(value).__name__} nests too deeply to be written as JSON"
     return str(error)
@@ -103,7 +105,7 @@ def _parts(value: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _fields(kind: type) -> Sequence[str]:
-    """Return the fields of a Struct, a dataclass or a class of attrs."""
+    """Return the fields of a Struct, a dataclass or an attrs class."""
     if hasattr(kind, "__struct_fields__"):
         return tuple(kind.__struct_fields__)
     if dataclasses.is_dataclass(kind):
@@ -112,7 +114,7 @@ def _fields(kind: type) -> Sequence[str]:
 
 
 def _close_coroutines(value: Any) -> None:
-    """Close all coroutines in a value, of which Python would warn one by one, without a place."""
+    """Close all coroutines in a value; Python would warn about each, without a place."""
     waiting, seen = [value], 0
     while waiting and seen < _MOST_COROUTINES:
         part = waiting.pop()

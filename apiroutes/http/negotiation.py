@@ -40,9 +40,9 @@ def prefers_html(accept: str | None) -> bool:
 
 
 def _qualities(accept: str, texts: tuple[str, ...]) -> tuple[float, float]:
-    """Return the quality of text and that of JSON.
+    """Return the qualities of text and JSON.
 
-    Of the ranges that match a type, the most specific one counts (section 12.5.1).
+    Of the ranges that match a type, the most specific one applies (section 12.5.1).
     """
     accepted: dict[str, float] = {}
     for media_range, quality in parse_accept_header(accept.lower()):

@@ -1,7 +1,7 @@
-"""Origins (RFC 6454): which site a page is from, in one spelling.
+"""Origins (RFC 6454): the site that a page comes from, in one spelling.
 
-In: an Origin header and a Host header, or an origin that a project lists. Out: whether they are one, and the
-spelling of browsers; None for a text that is no origin, such as "null".
+In: an Origin header and a Host header, or an origin that a project lists. Out: whether they are the same, and
+the spelling of browsers; None for a text that is not an origin, such as "null".
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from apiroutes.http.hosts import canonical_host, is_address, requested_host
 
 __all__ = ["canonical_origin", "is_own_origin"]
 
-# RFC 6454 section 6.2: nothing but scheme, host and port, so no path, no userinfo and no list. What is
-# between the slashes and the port has to be a host.
+# RFC 6454 section 6.2: only scheme, host and port, so no path, no userinfo and no list. The text between the
+# slashes and the port has to be a host.
 _ORIGIN = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^\s/?#@\\:,]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}))?")
 _PORTS = {"http": 80, "https": 443}
 # A host has at most 253 characters (RFC 1035 section 2.3.4).
@@ -32,17 +32,17 @@ def canonical_origin(text: str) -> str | None:
 
 
 def is_own_origin(origin: str, host: str) -> bool:
-    """Return whether a page of `origin` is of the site that a request with the Host header `host` is for.
+    """Return whether `origin` is the site that a request with the Host header `host` is for.
 
-    Both have to be valid. The scheme does not count, because a proxy may have ended TLS; a host without a
-    port has the default one of the origin's scheme.
+    Both have to be valid. The scheme does not count, because a proxy may have terminated TLS; a host without
+    a port has the default port of the origin's scheme.
     """
     return len(origin) <= _LONGEST and len(host) <= _LONGEST and _is_own(origin, host)
 
 
 @lru_cache(maxsize=256)
 def _is_own(origin: str, host: str) -> bool:
-    if not origin.isascii():  # no browser sends it
+    if not origin.isascii():  # browsers never send that
         return False
     parts, requested = _parts(origin), _requested(host)
     if parts is None or requested is None or parts[0] not in _PORTS:

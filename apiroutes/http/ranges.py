@@ -1,6 +1,6 @@
-"""Range requests (RFC 9110 section 14), for the unit of bytes.
+"""Range requests (RFC 9110 section 14), in the unit "bytes".
 
-In: a Range field, a size. Out: the parts that it asks for.
+In: a Range field, a size. Out: the parts that it requests.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ _LISTED_RANGE = re.compile(r"(?:([0-9]+)-([0-9]*)|-([0-9]+))?[\t ]*(?:,[\t ]*|\Z
 
 
 def byte_ranges(field: str, size: int) -> list[tuple[int, int]] | None:
-    """Return the parts of `size` bytes that a Range field asks for, as offsets (start, end), end excluded.
+    """Return the parts of `size` bytes that a Range field requests, as offsets (start, end), end excluded.
 
-    They are in order, and parts that overlap or touch are joined (section 15.3.7.2). An empty list
-    means that none of them exists: 416. None means that the field is ignored, because it has another
-    unit or cannot be read: the whole is sent (section 14.2).
+    They are in order, and parts that overlap or touch are joined (section 15.3.7.2). An empty list means that
+    no part exists: 416. None means that the field is ignored, because it has another unit or is invalid: the
+    whole content is sent (section 14.2).
     """
     unit, _, text = field.strip("\t ").partition("=")
     if unit.lower() != "bytes" or text[:1] in ("", "\t", " "):
@@ -44,7 +44,7 @@ def byte_ranges(field: str, size: int) -> list[tuple[int, int]] | None:
                 return None  # section 14.1.1: it makes the whole field invalid
             if _number(first, size) < size:
                 parts.append((_number(first, size), _number(last, size - 1) + 1 if last else size))
-    # Either nothing was asked for, or the last bytes of an empty file: a part without a Content-Range.
+    # Either nothing was requested, or the last bytes of an empty file: a part without a Content-Range.
     if is_empty or (parts and size == 0):
         return None
     return _joined(parts)

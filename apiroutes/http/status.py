@@ -1,6 +1,6 @@
-"""Status codes and their phrases (RFC 9110 section 15).
+"""Status codes and their reason phrases (RFC 9110 section 15).
 
-In: a status code. Out: its phrase, its status line, and whether it may carry content.
+In: a status code. Out: its reason phrase, its status line, and whether it may carry content.
 """
 
 from __future__ import annotations

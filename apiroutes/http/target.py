@@ -1,8 +1,7 @@
 """The request target: its path as decoded segments, and its defects (RFC 9112 section 3.2).
 
-In: a WSGI environ, or a path as a text. Out: a `_Path`: decoded segments and the defect in them.
-Percent-encoding is undone exactly once; where the server passes on the raw target, `%2F` stays inside its
-segment.
+In: a WSGI environ, or a path as a text. Out: a `_Path`: decoded segments and their defect. Percent-encoding
+is decoded exactly once; if the server passes on the raw target, `%2F` stays inside its segment.
 """
 
 from __future__ import annotations
@@ -41,17 +40,17 @@ _PARTS = re.compile(r"[/\\]")
 _NOT_IN_TARGET = re.compile(r"[\x00-\x20\x7f]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
-# What a path cannot have unless it is escaped.
+# Characters that a path cannot contain unless they are escaped.
 _AFTER_PATHS = {
     "?": "where a query begins: all queries of a path belong to it; write '%3F' for the character itself",
     "#": "where a fragment begins: write '%23' for the character itself",
-    "\\": "which some clients take for '/': write '%5C' for the character itself",
+    "\\": "which some clients treat as '/': write '%5C' for the character itself",
 }
 _AUTHORITY = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*")
 
 
 def is_sent_unescaped(path: str, environ: Environ) -> bool:
-    """Return whether PATH_INFO, `path`, was sent without an escape."""
+    """Return whether the PATH_INFO `path` was sent without escapes."""
     target = environ.get("RAW_URI") or environ.get("REQUEST_URI")
     if not target:
         return "%" not in path
@@ -70,7 +69,7 @@ def read_path(path: str, environ: Environ) -> _Path:
     """Return the path below SCRIPT_NAME, which is PATH_INFO, as segments."""
     raw = _raw_path(environ, path)
     if raw is None:
-        # Without the raw target every slash is a separator, and every percent sign is literal.
+        # Without the raw target, every slash is a separator, and every percent sign is literal.
         return _checked(path.encode("latin-1", "replace").split(b"/"), None)
     defect = TargetDefect.ENCODING if BAD_ESCAPE.search(raw) else None
     if _NOT_IN_TARGET.search(raw):
@@ -79,9 +78,9 @@ def read_path(path: str, environ: Environ) -> _Path:
 
 
 def parse_path(path: str) -> list[str]:
-    """Return the decoded segments of a path that a program gives, encoded or not; none of them is empty.
+    """Return the decoded segments, none of them empty, of a path that code passes, encoded or not.
 
-    Raises ValueError for what is no path, or could not be one of a request that a route answers.
+    Raises ValueError for a text that is not a path, or not a path that a route can answer.
     """
     defect = _defect_of_text(path)
     if defect is None:
@@ -94,11 +93,11 @@ def parse_path(path: str) -> list[str]:
 
 
 def _defect_of_text(path: str) -> str | None:
-    """Return what is wrong with a text as a path; escapes are not looked into."""
+    """Return what is wrong with a text as a path; escapes are not decoded."""
     if not path.startswith("/"):
         return "does not begin with '/'"
     if path.startswith("//"):
-        return "begins with two slashes, after which a host would stand"
+        return "begins with two slashes, which a host would follow"
     for character, meaning in _AFTER_PATHS.items():
         if character in path:
             return f"has {character!r}, {meaning}"
@@ -110,14 +109,14 @@ def _defect_of_text(path: str) -> str | None:
 
 
 def _raw_path(environ: Environ, path: str) -> str | None:
-    """Return the raw path below SCRIPT_NAME, or None unless the server passes it on and it agrees."""
+    """Return the raw path below SCRIPT_NAME; None if the server does not pass it on, or it disagrees."""
     target = environ.get("RAW_URI") or environ.get("REQUEST_URI")
     if not target:
         return None
     raw = _AUTHORITY.sub("", target, count=1) if not target.startswith("/") else target
     raw = raw.partition("?")[0]
     whole = (environ.get("SCRIPT_NAME") or "") + path
-    # RFC 9110 section 4.2.5: a request has no fragment; some servers keep one, others cut it off.
+    # RFC 9110 section 4.2.5: a request has no fragment; some servers keep one, others remove it.
     bare = raw.partition("#")[0]
     if not (_agrees(raw, whole) or _agrees(bare, whole)):
         # A proxy or its middleware may have set a SCRIPT_NAME that the target does not begin with.
@@ -174,6 +173,6 @@ def path_of(segments: list[str]) -> str:
 
 def mount_of(environ: Environ) -> str:
     """Return the path where the App is mounted (SCRIPT_NAME), percent-encoded; empty for the root."""
-    # Exactly one leading slash: after two, a browser would take the first segment for a host.
+    # Exactly one leading slash: after two, a browser would read the first segment as a host.
     mount = "/" + (environ.get("SCRIPT_NAME") or "").strip("/\\")
     return quote(mount.encode("latin-1", "replace"), safe="/") if mount != "/" else ""

@@ -1,7 +1,7 @@
-"""The life of an App in a process: `register` is begun before the first request, and resumed at the end.
+"""The life of an App in a process: `register` begins before the first request, and resumes at the end.
 
-In: the function `register` of a project. Out: what it makes for handlers. Raises LifespanError when it does
-not start or end. The part for coroutines is imported when `register`, or a server, needs it.
+In: the function `register` of a project. Out: the values that it makes for handlers. Raises LifespanError if
+it does not start or end. The part for coroutines is imported when `register` or a server needs it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What is wrong with a start or an end, in words.
+"""Describes a failed start or end.
 
-In: an exception, and where it was raised. Out: a LifespanError, whose problem is at the innermost line of the
-project.
+In: an exception, and the place where it was raised. Out: a LifespanError, whose problem is at the innermost
+line of the project.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ FILE = "instrumentation.py"
 
 
 class MisuseError(TypeError):
-    """`register` is not written as it has to be; the text says how."""
+    """`register` is not written correctly; the text says how to write it."""
 
 
 class LateError(TimeoutError):
-    """`register` has not come to its `yield`, or to its end, in time; the traceback is where it stands."""
+    """`register` has not reached its `yield`, or its end, in time; the traceback shows where it is."""
 
     def __init__(self, what: str, seconds: float, setting: str, frames: list[FrameType]) -> None:
         super().__init__(f"{what} within {seconds:g} s")
-        self.remedy = f"Give what it waits for a shorter time-out, or set `{setting}`."
+        self.remedy = f"Set a shorter time-out for what it waits for, or set `{setting}`."
         self.__traceback__ = traceback_of(frames)
 
 
 def failure(error: BaseException, register: Callable[[], Any] | None, root: Path, what: str) -> LifespanError:
-    """Return the error for users of an App; `what` says what the App has not done."""
+    """Return the error for users of an App; `what` says what the App has failed to do."""
     place = _place_of(error, register, root)
     if isinstance(error, MisuseError):
         message, remedy = error.args
@@ -43,12 +43,12 @@ def failure(error: BaseException, register: Callable[[], Any] | None, root: Path
         message, remedy = str(error), error.remedy
     else:
         message = f"`register` raised {one_line(error)}" if register is not None else one_line(error)
-        remedy = "Correct it, or catch the exception where the application can do without."
+        remedy = "Correct it, or catch the exception if the application can do without it."
     return LifespanError([located(Problem(FILE, f"{what}: {message}.", remedy), place)])
 
 
 def _place_of(error: BaseException, register: Callable[[], Any] | None, root: Path) -> Place:
-    """Return the innermost line of the project where the error comes from, or where the function begins."""
+    """Return the innermost line of the project that the error comes from, or the function's first line."""
     frames = [*frames_in(error.__traceback__, root)]
     if frames:
         return place_at(root, frames[-1].file, frames[-1].line, columns=frames[-1].columns)

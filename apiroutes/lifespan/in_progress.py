@@ -1,7 +1,7 @@
-"""The requests that threads of this process answer now.
+"""The requests that threads of this process are answering.
 
-In: the project's directory. Out: a description of each, with the line where it stands. It is found in the
-threads' frames, so that a request pays nothing for it.
+In: the project's directory. Out: a description of each request, with the current line. Both are found in the
+threads' frames, so a request pays nothing for it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ __all__ = ["requests_in_progress"]
 
 
 def requests_in_progress(root: Path) -> list[str]:
-    """Return the method and path of each request for a route that a thread answers, and where it stands."""
+    """Return the method, path and current line of each request for a route that a thread is answering."""
     found = [_request_in(root, frame) for frame in list(sys._current_frames().values())]
     return sorted(description for description in found if description is not None)
 

@@ -1,7 +1,7 @@
-"""`register` in a thread of its own, in which it also ends.
+"""`register` in its own thread, in which it also ends.
 
-In: the function, and its life. Out: what it makes; that it has ended. What it opens in a thread, such as a
-connection of SQLite, can be closed there alone.
+In: the function, and its life. Out: the values that it makes, and its end. What it opens in a thread, such as
+an SQLite connection, can only be closed in that thread.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from apiroutes.threads import native_threads
 
 __all__ = ["NEVER_YIELDED", "YIELDED_TWICE", "ThreadRunner"]
 
-_HOW_TO_YIELD = "Write one `yield`: the application starts before it, and ends behind it."
-NEVER_YIELDED = "`register` has ended without coming to its `yield`", _HOW_TO_YIELD
+_HOW_TO_YIELD = "Write one `yield`: the code before it runs at the start, the code after it at the end."
+NEVER_YIELDED = "`register` has ended without reaching its `yield`", _HOW_TO_YIELD
 YIELDED_TWICE = "`register` has yielded a second time", _HOW_TO_YIELD
 
 
@@ -37,18 +37,18 @@ class ThreadRunner:
         threading.Thread(target=self._run, name="apiroutes-register", daemon=True).start()
 
     def resume(self, seconds: float) -> None:
-        """Let it go on behind its `yield`."""
+        """Resume it after its `yield`."""
         self._resumed.put(None)
 
     def give_up(self) -> None:
         """Do nothing: no exception is raised in a running thread."""
 
     def is_here(self) -> bool:
-        """Return False: it has a thread of its own."""
+        """Return False: it has its own thread."""
         return False
 
     def frames(self) -> list[FrameType]:
-        """Return where it stands, the outermost frame first."""
+        """Return its current frames, the outermost first."""
         frames: list[FrameType] = []
         frame = None if self._find_frame is None else self._find_frame()
         while frame is not None and frame.f_code is not self._live.__code__:

@@ -1,6 +1,6 @@
 """One run of `register`, from its start to its end, whatever runs it.
 
-In: what its runner reports. Out: the moments at which it has started and ended, and its errors.
+In: the reports of its runner. Out: the moments at which it has started and ended, and its errors.
 """
 
 from __future__ import annotations
@@ -25,22 +25,22 @@ class Runner(Protocol):
         """Begin to run it, and do not wait. Raises RuntimeError if it cannot."""
 
     def resume(self, seconds: float) -> None:
-        """Let it go on behind its `yield`, and wait at most so long where it can run in this thread alone."""
+        """Resume it after its `yield`, and wait at most so long if it can run only in this thread."""
 
     def give_up(self) -> None:
-        """End it, where that is possible: it takes too long."""
+        """End it, if that is possible, because it takes too long."""
 
     def is_here(self) -> bool:
         """Return whether it runs on the event loop of this thread."""
 
     def frames(self) -> list[FrameType]:
-        """Return where it stands, the outermost frame first."""
+        """Return its current frames, the outermost first."""
 
 
 class Life:
-    """`apply` is called with what `register` has made, before the life counts as started.
+    """`apply` is called with the values that `register` has made, before the life counts as started.
 
-    `tell` is called with each error, before those who wait hear of it. `seconds` is the time for the start.
+    `tell` is called with each error, before waiting callers get it. `seconds` is the time for the start.
     """
 
     def __init__(
@@ -49,9 +49,9 @@ class Life:
         tell: Callable[[Life, BaseException], object],
         seconds: float,
     ) -> None:
-        self.started = Moment()  # or it has failed to
-        self.ended = Moment()  # nothing of `register` runs any more
-        self.stopped = Moment()  # by who stops it
+        self.started = Moment()  # or the start has failed
+        self.ended = Moment()  # no part of `register` runs any more
+        self.stopped = Moment()  # set by the caller that stops it
         self.start_error: BaseException | None = None
         self.end_error: BaseException | None = None
         self.deadline = time.monotonic() + seconds  # of its start
@@ -63,7 +63,7 @@ class Life:
         self._is_settled = False
 
     def has_made(self, made: object) -> bool:
-        """Note what `register` has made; return whether it is to wait for its end, or go on to it now."""
+        """Note what `register` has made; return whether to wait for the end, or to continue to it now."""
         if not self._settle():
             return False
         try:
@@ -75,7 +75,7 @@ class Life:
         return True
 
     def has_failed(self, error: BaseException) -> bool:
-        """Note that the start has failed; return False if it is known already how it has ended."""
+        """Note that the start has failed; return False if its outcome is known already."""
         if not self._settle():
             return False
         self._fail(error)
@@ -87,14 +87,14 @@ class Life:
         self.started.come()
 
     def has_ended(self, error: BaseException | None = None) -> None:
-        """Note that nothing of `register` runs any more; an error is the start's, if that has not ended."""
+        """Note that no part of `register` runs any more; an error during the start fails the start."""
         if error is not None and not self.has_failed(error):
             self.end_error = error
             self._tell(self, error)
         self.ended.come()
 
     def _settle(self) -> bool:
-        """Return whether this is the first to say how the start has ended."""
+        """Return whether this is the first outcome of the start."""
         with self._lock:
             is_first, self._is_settled = not self._is_settled, True
         return is_first
@@ -105,7 +105,7 @@ def _mapping(made: object) -> Mapping[str, Any]:
         return {}
     if not isinstance(made, Mapping):
         raise MisuseError(
-            f"`register` has made {shown(made)}, and no mapping",
+            f"`register` has made {shown(made)}, which is not a mapping",
             'Yield or return a dict such as {"pool": pool}, which handlers find in `req.app`, or nothing.',
         )
     return made

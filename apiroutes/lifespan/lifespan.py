@@ -1,7 +1,7 @@
 """The start and the stop of an App in this process, asked for by servers, tests, or the first request.
 
-In: who asks, in a thread or on an event loop. Out: one run of `register` for all of them. Raises
-LifespanError. A fork has not started, whatever its parent has.
+In: calls, in a thread or on an event loop. Out: one run of `register` for all calls. Raises LifespanError. A
+fork has not started, even if its parent has.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ __all__ = ["NOTHING_MADE", "Lifespan"]
 
 _log = logging.getLogger("apiroutes")
 
-# What handlers find in `req.app` before the start, and after the end.
+# What handlers find in `req.app` before the start and after the end.
 NOTHING_MADE: Mapping[str, Any] = MappingProxyType({})
 
-# The end of an application has this many seconds, even if its requests have used up the time.
+# The end of an application may take this many seconds, even if its requests have used up the time.
 _LEAST = 1.0
-# Between two looks at a start that is ending just now.
+# Seconds between two checks of a start that is just ending.
 _TICK = 0.05
 
 
@@ -42,23 +42,23 @@ _NOT_STARTED = "the application did not start"
 _NOT_ENDED = "the application did not end as it should"
 _STILL_RUNNING = (
     "%s is still in progress after graceful_timeout: the application ends without waiting for it. "
-    "Set `maxDuration`, or give what it waits for a time-out."
+    "Set `maxDuration`, or a time-out for what it waits for."
 )
 _ON_ITS_LOOP = (
     "`App.stop()` would wait for the event loop on which it is called: write `async with app.lifespan():`"
 )
 
 
-# What forks have of their parents.
+# What forks inherit from their parents.
 _of_parents: list[Life | None] = []
 
 
 class Lifespan:
     """Starts and stops the App of the project in `root`.
 
-    `register` is the project's function, if it has one. Its start may take `start_timeout` seconds, the end
-    `end_timeout` where nobody says otherwise. `on_start` is called with what it has made, `on_end` when that
-    is gone.
+    `register` is the project's function, if it has one. Its start may take `start_timeout` seconds; its end
+    may take `end_timeout` seconds, unless the caller says otherwise. `on_start` is called with the values
+    that it has made, `on_end` when these are gone.
     """
 
     def __init__(
@@ -83,9 +83,9 @@ class Lifespan:
         Process.lifespans.add(self)
 
     def add_drain(self, drain: Callable[[float], object]) -> None:
-        """Have `drain(seconds)` called when the App stops: it waits at most so long for work after responses.
+        """Call `drain(seconds)` when the App stops: it waits at most so long for work after responses.
 
-        What it works with, as what `register` has opened, is there until then.
+        What the work uses, such as what `register` has opened, is available until then.
         """
         self._drains.append(drain)
         if self.is_started:
@@ -93,7 +93,7 @@ class Lifespan:
 
     @property
     def is_started(self) -> bool:
-        """Whether the App has started in this process, and was not told to stop."""
+        """Whether the App has started in this process and nothing has asked it to stop."""
         life = self._life
         if life is None or life.is_stopping:
             return False
@@ -102,7 +102,7 @@ class Lifespan:
     # -- the start -------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Start, unless it has been started, and wait for that. Raises LifespanError."""
+        """Start, unless started already, and wait for the start. Raises LifespanError."""
         while True:
             life, is_new = self._current_life()
             if not life.is_stopping:
@@ -131,7 +131,7 @@ class Lifespan:
         self._raise_start_error(life)
 
     def _watch(self, life: Life) -> None:
-        """Give up the start in time also where `register` blocks the loop, on which nobody could do so."""
+        """Give up the start in time even if `register` blocks the loop, where nothing could do so."""
         timer = threading.Timer(self._start_timeout + _LEAST, self._give_up_start, (life,))
         timer.daemon = True
         timer.start()
@@ -173,7 +173,7 @@ class Lifespan:
 
     def _give_up_start(self, life: Life) -> None:
         frames = [] if life.runner is None else life.runner.frames()
-        what = "`register` has not come to its `yield`, or to its end,"
+        what = "`register` has not reached its `yield`, or its end,"
         late = LateError(what, self._start_timeout, "start_timeout", frames)
         if life.has_failed(late) and life.runner is not None:
             life.runner.give_up()
@@ -185,11 +185,11 @@ class Lifespan:
     # -- the end ---------------------------------------------------------------------------
 
     def stop(self, within: float | None = None, *, for_good: bool = False) -> None:
-        """Stop, if it was started: drain the work after responses, then let `register` go on to its end.
+        """Stop, if started: drain the work after responses, then resume `register` until its end.
 
-        `within` is in seconds, by default what a server has left of the time it gives. `for_good`: it does
-        not start again. Raises LifespanError if the end fails, or takes longer, and RuntimeError on the
-        event loop that has to run meanwhile.
+        `within` is in seconds, by default the rest of the time that a server gives. `for_good`: it does not
+        start again. Raises LifespanError if the end fails or takes longer, and RuntimeError on the event loop
+        that has to run meanwhile.
         """
         until = self._deadline(within)
         with self._lock:
@@ -207,7 +207,7 @@ class Lifespan:
             return
         if Process.deadline is not None and time.monotonic() > Process.deadline - _TICK:
             for request in requests_in_progress(self._root):
-                # Record: The process has been told to stop, and a request has not ended within
+                # Record: The process has been told to stop, but a request has not ended within
                 # `graceful_timeout`.
                 _log.error(_STILL_RUNNING, request)
         try:
@@ -230,7 +230,7 @@ class Lifespan:
         await stop_on_loop(lambda: self.stop(within))
 
     def stop_without_requests(self) -> None:
-        """Stop for good because the time for requests is over, unless it stops already. Raises nothing."""
+        """Stop for good because the time for requests is up, unless stopping already. Raises nothing."""
         if self.is_started:
             self._stop_at_end()
 
@@ -243,37 +243,37 @@ class Lifespan:
         return now + self._end_timeout
 
     def _drain(self, until: float, life: Life) -> None:
-        """Wait for work after responses; what hangs there leaves some time for the end of `register`."""
+        """Wait for work after responses; work that hangs leaves some time for the end of `register`."""
         left = max(0.0, until - time.monotonic())
         until -= 0.0 if life.runner is None else min(_LEAST, left / 2)
         for drain in self._drains:
             try:
                 drain(max(0.0, until - time.monotonic()))
             except Exception as error:
-                # Record: Waiting for work after responses has failed at the stop.
+                # Record: Waiting for work after responses has failed during the stop.
                 _log.error("work after responses was not ended", exc_info=error)
 
     def _end(self, life: Life, until: float) -> BaseException | None:
-        """Let `register` go on to its end; return its error, which is logged."""
+        """Resume `register` until its end; return its error, which is logged."""
         runner = life.runner
         if runner is None:
             return None
         seconds = max(0.0, until - time.monotonic())
         if not life.ended.has_come:
             runner.resume(seconds)
-        if life.start_error is not None:  # and is known: what is late has been given up
+        if life.start_error is not None:  # the failure is known already: a late start has been given up
             life.ended.wait(min(seconds, _LEAST))
             return None
         if life.ended.wait(until - time.monotonic()):
             return life.end_error
-        what = "`register` has not come to its end"
+        what = "`register` has not reached its end"
         late = LateError(what, round(seconds, 1), "graceful_timeout", runner.frames())
         runner.give_up()
         self._log(late, _NOT_ENDED)
         return late
 
     def _tell(self, life: Life, error: BaseException) -> None:
-        """Log an error, and tell the server of one that it has to know."""
+        """Log an error, and tell the server about it if it has to know."""
         if error is life.start_error:
             self._log(error, _NOT_STARTED)
             if Process.not_started is not None:
@@ -287,8 +287,9 @@ class Lifespan:
         (problem,) = self._failure(error, what).problems
         place = problem.file if problem.line is None else f"{problem.file}:{problem.line}"
         shown = None if isinstance(error, MisuseError) else error
-        # Record ERROR "FILE:LINE: MESSAGE REMEDY": `register` of `instrumentation.py` has raised, takes
-        # longer than `start_timeout` or `graceful_timeout`, or makes what it may not.
+        # Record ERROR "FILE:LINE: MESSAGE REMEDY": `register` of `instrumentation.py` has raised an
+        # exception, takes longer than `start_timeout` or `graceful_timeout`, or yields something that is not
+        # a mapping.
         _log.error("%s: %s %s", place, problem.message, problem.remedy, exc_info=shown)
 
     def _failure(self, error: BaseException, what: str) -> LifespanError:
@@ -305,16 +306,16 @@ class Lifespan:
             return
 
     def forget(self) -> None:
-        """Be as before the start, in a fork: the threads of its parent are not here."""
+        """Return to the state before the start, in a fork, which has none of its parent's threads."""
         self._lock = native_threads.native_lock()
-        # What it had must not be collected here: a generator would close what is its parent's.
+        # Its objects must not be collected here: a generator would close what belongs to the parent.
         _of_parents.append(self._life)
         self._life = None
         self._on_end()
 
 
 def _is_async(function: Callable[..., Any]) -> bool:
-    """Return whether it is a coroutine function, an async generator function, or called like one."""
+    """Return whether it is a coroutine function, an async generator function, or an object like one."""
     return is_async(function) or any(
         map(inspect.isasyncgenfunction, (function, getattr(function, "__call__", None)))  # noqa: B004
     )

@@ -1,6 +1,6 @@
 """Moments for which threads, greenlets and coroutines wait.
 
-In: that a moment has come. Out: the end of the waits for it.
+In: the arrival of a moment. Out: the end of the waits for it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Moment:
         self.has_come = False
 
     def come(self) -> None:
-        """Let it be now; later calls change nothing."""
+        """Mark the moment as now; later calls change nothing."""
         with self._lock:
             self.has_come = True
             calls, self._calls = self._calls, []
@@ -30,7 +30,7 @@ class Moment:
             call()
 
     def call_then(self, call: Callable[[], object]) -> None:
-        """Call a function, which raises nothing and does not wait, at the moment, or now if it is over."""
+        """Call a function, which raises nothing and does not wait, at the moment, or now if that is past."""
         with self._lock:
             if not self.has_come:
                 self._calls.append(call)
@@ -38,7 +38,7 @@ class Moment:
         call()
 
     def wait(self, seconds: float) -> bool:
-        """Wait at most so many seconds; return whether it has come. The thread or greenlet stands still."""
+        """Wait at most so many seconds; return whether it has come. Blocks the thread or greenlet."""
         if not self.has_come:
             mailbox = native_threads.mailbox()
             self.call_then(lambda: mailbox.put(None))

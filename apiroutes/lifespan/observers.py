@@ -1,6 +1,6 @@
-"""`on_request_error` of a project: it hears of every fault of the server's, once that is logged.
+"""`on_request_error` of a project: it is called for every server error, once that is logged.
 
-In: the function. Out: an observer for requests. Raises nothing: what the function raises is logged.
+In: the function. Out: an observer for requests. Raises nothing: an exception of the function is logged.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ __all__ = ["observer_of"]
 
 _log = logging.getLogger("apiroutes")
 
-# Seconds for a coroutine to report a fault: the client waits for its response meanwhile.
+# Seconds for a coroutine to report an error: the client waits for its response meanwhile.
 _TO_REPORT = 5.0
 
 
 def observer_of(on_request_error: Callable[..., Any], files: Mapping[str, str]) -> FaultObserver:
-    """Return an observer that calls the function; `files` are those of routes, by pattern.
+    """Return an observer that calls the function; `files` are the files of routes, by pattern.
 
     It is called in the request's own thread, never on an event loop; a coroutine runs on the loop, and the
     thread waits for it.
@@ -50,5 +50,5 @@ def _call(function: Callable[..., Any], *arguments: Any) -> None:
         else:
             function(*arguments)
     except BaseException as error:
-        # Record: `on_request_error` of `instrumentation.py` has raised.
+        # Record: `on_request_error` of `instrumentation.py` has raised an exception.
         _log.error("`on_request_error` failed", exc_info=error)

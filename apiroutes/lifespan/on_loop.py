@@ -1,7 +1,7 @@
 """`register` as one task of an event loop, from its start to its end.
 
-In: the function, and its life. Out: what it makes; that it has ended. The loop is the one on which coroutines
-of handlers run, so that a client that is made here works in them.
+In: the function, and its life. Out: the values that it makes, and its end. Coroutines of handlers run on the
+same loop, so a client that is made here works in them.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ __all__ = ["TaskRunner", "stop_on_loop", "wait"]
 
 
 async def stop_on_loop(stop: Callable[[], object]) -> None:
-    """Call what may wait, in a thread, while the loop runs on. Raises its error."""
+    """Call a function that may wait, in a thread, while the loop continues. Raises its error."""
     ended = Moment()
     raised: list[BaseException] = []
 
@@ -67,7 +67,8 @@ async def wait(moment: Moment, seconds: float) -> bool:
 class TaskRunner:
     """Runs a coroutine function, or an async generator function.
 
-    `on_this_loop`: on the loop that runs in this thread, which is a server's; otherwise on the process's own.
+    `on_this_loop`: on the loop that runs in this thread, which belongs to a server; otherwise on the
+    process's own loop.
     """
 
     def __init__(self, register: Callable[[], Any], life: Life, *, on_this_loop: bool) -> None:
@@ -89,7 +90,7 @@ class TaskRunner:
             running_loop().call(self._create_task)
 
     def resume(self, seconds: float) -> None:
-        """Let it go on behind its `yield`. A loop that nobody runs any more is run here."""
+        """Resume it after its `yield`. A loop that has been stopped is run here."""
         loop, task = self._loop, self._task
         if loop is None or task is None or self._resumed is None:
             return
@@ -111,13 +112,13 @@ class TaskRunner:
         return self._loop is not None and asyncio._get_running_loop() is self._loop
 
     def frames(self) -> list[FrameType]:
-        """Return where it stands, the outermost frame first."""
+        """Return its current frames, the outermost first."""
         waiting = _frames_of(self._made)
         running: list[FrameType] = []
         frame = sys._current_frames().get(self._thread)
         while frame is not None:
             running.insert(0, frame)
-            if waiting and frame is waiting[0]:  # the loop does not wait, but executes it
+            if waiting and frame is waiting[0]:  # the loop is executing it
                 return running
             frame = frame.f_back
         return waiting
@@ -127,9 +128,9 @@ class TaskRunner:
             return
         try:
             self._loop.call_soon_threadsafe(function)
-        except RuntimeError:  # it was closed, and has not ended its tasks before
+        except RuntimeError:  # the loop was closed without ending its tasks first
             if not self._life.ended.has_come:
-                message = "the event loop was closed before `register` could go on"
+                message = "the event loop was closed before `register` could continue"
                 self._life.has_ended(RuntimeError(message))
 
     # On the loop.
@@ -138,7 +139,7 @@ class TaskRunner:
         self._loop = asyncio.get_running_loop()
         self._thread = native_threads.native_ident()
         self._resumed = asyncio.Event()
-        # It is nobody's request, and has none of its context variables.
+        # It belongs to no request, and must see no context variables of one.
         self._task = contextvars.Context().run(self._loop.create_task, self._run())
 
     async def _run(self) -> None:
@@ -169,7 +170,7 @@ class TaskRunner:
         raise MisuseError(*YIELDED_TWICE)
 
     async def _wait_for_end(self) -> None:
-        """Wait until it is to go on: for that, for the end of the loop, or of a task group that it has open.
+        """Wait until it is to continue, the loop ends, or a task group that it has open ends.
 
         The last two cancel this task. A task group raises its error when `register` leaves its block.
         """
@@ -183,7 +184,7 @@ _KINDS = (("cr_frame", "cr_await"), ("ag_frame", "ag_await"), ("gi_frame", "gi_y
 
 
 def _frames_of(awaited: Any) -> list[FrameType]:
-    """Return the frames of a coroutine or generator that waits, the outermost first."""
+    """Return the frames of a waiting coroutine or generator, the outermost first."""
     frames: list[FrameType] = []
     while True:
         kind = next((kind for kind in _KINDS if getattr(awaited, kind[0], None) is not None), None)

@@ -1,6 +1,6 @@
-"""What a server has said of this process: when it must have ended, and whom to tell of a failed start.
+"""What a server has told this process: when it must end, and what to call after a failed start.
 
-In: seconds, and functions. Out: their calls. A server kills a process that has not ended; so its application
+In: seconds, and functions. Out: their calls. A server kills a process that does not end, so its application
 ends in time even if its requests do not.
 """
 
@@ -23,7 +23,7 @@ class _Lifespan(Protocol):
         """Stop, and do not wait for requests any longer. Raises nothing."""
 
     def forget(self) -> None:
-        """Be as before the start, in a fork."""
+        """Return to the state before the start, in a fork."""
 
 
 class Process:
@@ -31,7 +31,7 @@ class Process:
 
     deadline: float | None = None  # `time.monotonic`
     not_started: Callable[[], object] | None = None
-    # Those that have not stopped by the deadline stop then.
+    # Lifespans that have not stopped by the deadline stop then.
     lifespans: ClassVar[weakref.WeakSet[_Lifespan]] = weakref.WeakSet()
 
 
@@ -48,7 +48,7 @@ def end_within(seconds: float) -> None:
 
 
 def when_not_started(call: Callable[[], object]) -> None:
-    """Have a server's function called, in any thread, when an App of this process has not started."""
+    """Call a server's function, in any thread, if an App of this process fails to start."""
     Process.not_started = call
 
 

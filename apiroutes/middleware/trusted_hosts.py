@@ -6,20 +6,17 @@ never made from a forged Host header. Raises ValueError at start without a host,
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from apiroutes.chain import never_waits
 from apiroutes.errors import ApiError, shown
-from apiroutes.http import canonical_host, requested_host
+from apiroutes.http import listed_hosts, requested_host
 from apiroutes.request import Request
 from apiroutes.response import Response
 from apiroutes.types import Middleware
 
 __all__ = ["trusted_hosts"]
-
-_PORT = r"(?<=[^:]):[0-9]+"
 
 
 def trusted_hosts(hosts: Sequence[str]) -> Middleware:
@@ -33,8 +30,7 @@ def trusted_hosts(hosts: Sequence[str]) -> Middleware:
     """
     if isinstance(hosts, str) or not hosts:
         raise ValueError(f"hosts must be a list of host names, not {shown(hosts)}")
-    names = frozenset(map(_listed, hosts))
-    parents = tuple(f".{_listed(host)}" for host in hosts if host.startswith("."))
+    names, parents = listed_hosts(hosts)
 
     @never_waits
     def middleware(req: Request, res: Response, next: Callable[[], Any]) -> Any:
@@ -44,17 +40,6 @@ def trusted_hosts(hosts: Sequence[str]) -> Middleware:
         raise ApiError(400, "Host is not trusted")
 
     return middleware
-
-
-def _listed(host: str) -> str:
-    name = host.removeprefix(".")
-    port = re.search(_PORT, name) if name.count(":") == 1 or "]:" in name else None
-    try:
-        return canonical_host(name[: port.start()] if port else name)
-    except ValueError:
-        raise ValueError(
-            f"{shown(host)} is not a host name such as 'example.com', or '.example.com' with its subdomains"
-        ) from None
 
 
 def _host_of(req: Request) -> str | None:

@@ -12,7 +12,7 @@ import itertools
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from apiroutes.errors import ResponseAborted
+from apiroutes.errors import ResponseAborted, ResponseSentError
 from apiroutes.files import PassedContent, Selectable
 from apiroutes.http import BODYLESS, STATUS_LINES, HeaderLines, content_hash
 from apiroutes.middleware.bridge_errors import BridgeError, make_application
@@ -25,7 +25,7 @@ from apiroutes.middleware.bridged_headers import (
     with_stable_gzip,
 )
 from apiroutes.request import Request
-from apiroutes.response_state import CLOSED, SENT
+from apiroutes.response_state import CLOSED, ENDED, SENT
 from apiroutes.streams import Begun, Counted, as_chunk, close
 from apiroutes.types import Environ, HeaderList, Middleware, StartResponse, WSGIApplication
 from apiroutes.wsgi import ClosingIterator, ServerResponse, end_written, header_list, without
@@ -218,6 +218,8 @@ class _Crossing:
         return self._write_through
 
     def _write_through(self, chunk: bytes) -> None:
+        if self._res._has_ended:  # middleware that goes on would write into the connection's next response
+            raise ResponseSentError(ENDED.format("write"))
         if self._write is None:
             res = self._res
             assert self._status is not None

@@ -29,10 +29,10 @@ __all__ = [
 ERROR = {"$ref": "#/components/responses/Error"}
 UNPROCESSABLE = {"$ref": "#/components/responses/Invalid"}
 
-# OpenAPI 3.1 marks bytes by their media type; pages and generators look for the format of 3.0.
+# OpenAPI 3.1 marks bytes by their media type; pages and generators expect the format of 3.0.
 BYTES = {"type": "string", "format": "binary", "contentMediaType": "application/octet-stream"}
 
-# The key of our own schema until it is named: no type can have it.
+# The key of our own schema until it gets a name: no type can have this key.
 _PROBLEM_NAME = "<Problem>"
 _SCHEMA_REFERENCE = "#/components/schemas/{name}"
 _PROBLEM_DOCUMENT = {"schema": {"$ref": _SCHEMA_REFERENCE.format(name=_PROBLEM_NAME)}}
@@ -69,7 +69,7 @@ class Schemas:
     """
 
     def __init__(self, annotations: Iterable[tuple[Any, bool]]) -> None:
-        # By identity, as an annotation need not have a hash. Its owner keeps it alive.
+        # By identity, because an annotation may be unhashable. Its owner keeps it alive.
         wanted = {(id(annotation), is_sent): (annotation, is_sent) for annotation, is_sent in annotations}
         schemas, self.definitions = json_schemas(list(wanted.values()), _SCHEMA_REFERENCE)
         self._schemas = dict(zip(wanted, schemas))
@@ -101,25 +101,26 @@ def components(schemas: Schemas, security: Mapping[str, Mapping[str, Any]]) -> d
 def error_response(description: str) -> dict[str, Any]:
     """Return a Response Object for an error: text, or a problem document.
 
-    What comes first is what a client without preferences gets, as some generated clients read that alone.
+    The first content is what a client without preferences gets, because some generated clients read only the
+    first.
     """
     content = {"text/plain": _TEXT, "application/problem+json": _PROBLEM_DOCUMENT}
     return {"description": inspect.cleandoc(description) or "An error", "content": content}
 
 
 def too_many_requests() -> dict[str, Any]:
-    """Return a Response Object for a 429, with what says when to come again (RFC 9110 section 10.2.3)."""
+    """Return a Response Object for a 429, whose header says when to retry (RFC 9110 section 10.2.3)."""
     headers = {
-        **_retry_after("Seconds after which the request would be let through"),
+        **_retry_after("Seconds after which the request would be admitted"),
         "RateLimit": _text_header("What is left of each limit (draft-ietf-httpapi-ratelimit-headers-11)"),
-        "RateLimit-Policy": _text_header("The limits: amounts, and their seconds"),
+        "RateLimit-Policy": _text_header("The limits: amounts, and their periods in seconds"),
     }
     return {**error_response("Too many requests"), "headers": headers}
 
 
 def unavailable() -> dict[str, Any]:
-    """Return a Response Object for a 503, with what says when to come again."""
-    response = error_response("What it takes to let the request through cannot be reached")
+    """Return a Response Object for a 503, whose header says when to retry."""
+    response = error_response("A service that the request depends on is unavailable")
     return {**response, "headers": _retry_after("Seconds after which to try again")}
 
 
@@ -138,10 +139,10 @@ def _unprocessable(description: str) -> dict[str, Any]:
 
 
 def with_named_schemas(document: dict[str, Any]) -> dict[str, Any]:
-    """Return the document with short names for the schemas that are used, and without the others.
+    """Return the document with short names for the schemas that are used, and without other schemas.
 
-    A short name lacks the project's package. The project's own names come first: where one of them is that
-    of our schema, ours gets another.
+    A short name omits the project's package. The project's names take precedence: if one of them is the name
+    of our schema, ours gets another name.
     """
     schemas, responses = document["components"]["schemas"], document["components"]["responses"]
     used = _reachable(document["paths"], {"schemas": schemas, "responses": responses})
@@ -166,7 +167,7 @@ def with_named_schemas(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def _titled(schemas: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Return schemas that do not share a title: generators of clients name classes by it."""
+    """Return schemas that do not share a title: client generators name classes after it."""
     titles = Counter(schema.get("title") for schema in schemas.values())
     return {
         name: {**schema, "title": name} if "title" in schema and titles[schema["title"]] > 1 else schema
@@ -190,11 +191,13 @@ def _reachable(value: Any, parts: Mapping[str, Mapping[str, Any]]) -> set[str]:
 def _short(name: str) -> str:
     if name == _PROBLEM_NAME:
         return "Problem"
-    # Section 4.8.7 allows these characters; "-" stands before Input and Output alone.
+    # Section 4.8.7 allows these characters; "-" comes only before Input and Output.
     stem, _, direction = _PACKAGE.sub("", name).rpartition("-")
     if direction not in ("Input", "Output"):
         stem, direction = _PACKAGE.sub("", name), ""
-    stem = re.sub("[%_]2Epy(?=[._])", "", stem)  # of a file whose name is no identifier, such as `[id].py`
+    stem = re.sub(
+        "[%_]2Epy(?=[._])", "", stem
+    )  # from a file whose name is not an identifier, such as `[id].py`
     short = re.sub(r"^api_", "", re.sub(r"[^A-Za-z0-9]+", "_", stem).strip("_"))
     return f"{short}-{direction}" if direction else short
 

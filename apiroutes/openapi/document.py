@@ -1,7 +1,7 @@
 """The OpenAPI 3.1 document of a project: its paths, the names of its operations, and its credentials.
 
 In: route modules and settings. Out: a document as data for JSON. A project that cannot be described has
-failed to start.
+failed to start before.
 """
 
 from __future__ import annotations
@@ -62,9 +62,9 @@ class _Document:
             {
                 "openapi": "3.1.0",
                 "info": self._info(),
-                # Paths are those of this host; where an App is mounted, the mount is put here.
+                # Paths are on this host; if an App is mounted, the mount is put here.
                 "servers": [{"url": "/"}],
-                # Of operations that name no credentials: none are needed.
+                # For operations that name no credentials: none are needed.
                 "security": [],
                 "tags": [{"name": name, "description": text} for name, text in sorted(self.tags.items())],
                 "paths": paths,
@@ -134,7 +134,7 @@ class _Document:
         return described
 
     def _identifier(self, method: str, segments: tuple[Segment, ...]) -> str:
-        """Return the method and the path as `get_users_by_id`, which is the same in every build."""
+        """Return the method and path in the form `get_users_by_id`, which is the same in every build."""
         words = [method.lower()]
         for segment in self._without_prefix(segments):
             words += [segment.text] if segment.kind is Kind.STATIC else ["by", segment.text]
@@ -150,7 +150,7 @@ class _Document:
     def _tag(self, module: RouteModule, segments: tuple[Segment, ...]) -> str:
         """Return the first directory of a route below the prefix, and keep its description.
 
-        The description is the docstring of the file that answers the directory itself.
+        The description is the docstring of the file that answers the directory's path.
         """
         own = self._without_prefix(segments)
         name = next((segment.text for segment in own if segment.kind is Kind.STATIC), "root")
@@ -161,7 +161,7 @@ class _Document:
         return name
 
     def _without_prefix(self, segments: tuple[Segment, ...]) -> tuple[Segment, ...]:
-        """Return the segments after the prefix; a route of `app` may lie outside it."""
+        """Return the segments after the prefix; a route of `app` may be outside it."""
         for prefix in self.prefixes:
             begin = [segment.text for segment in segments[: len(prefix)] if segment.kind is Kind.STATIC]
             if begin == prefix:
@@ -180,7 +180,7 @@ def _contact(text: str) -> dict[str, str]:
 
 
 def _is_spdx(name: str) -> bool:
-    """Return whether a license is named by an SPDX expression, such as `MIT OR Apache-2.0`."""
+    """Return whether the name of a license is an SPDX expression, such as `MIT OR Apache-2.0`."""
     part = r"\(?[A-Za-z0-9][A-Za-z0-9.+-]*\)?"
     return re.fullmatch(rf"{part}(?: (?:AND|OR|WITH) {part})*", name) is not None
 
@@ -188,8 +188,9 @@ def _is_spdx(name: str) -> bool:
 def _security(required: Sequence[Asked]) -> list[dict[str, list[str]]]:
     """Return Security Requirement Objects: any of them is enough.
 
-    Every step has its alternatives, and a request needs one of each step. Where credentials are optional, one
-    of them is nothing, which is an empty object if no step asks for anything else (section 4.8.30).
+    Every step has its alternatives, and a request needs one alternative of each step. If credentials are
+    optional, an alternative is empty; it is an empty object if no other step asks for credentials (section
+    4.8.30).
     """
     requirements: list[dict[str, list[str]]] = []
     options = [(*asked.schemes, None) if asked.is_optional else asked.schemes for asked in required]

@@ -1,6 +1,6 @@
 """The operations of a project: the methods of a route, with the handlers that answer them.
 
-In: the module of a route. Out: its operations, and the annotations that they need schemas of.
+In: the module of a route. Out: its operations, and the annotations for which they need schemas.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from apiroutes.types import Middleware
 
 __all__ = ["Operation", "annotations_of", "operations_of"]
 
-# The methods that a `handler` for every method is described with; those with a body where it takes one.
+# The methods that describe a `handler` for every method; the methods with a body, if it takes one.
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 _METHODS_WITH_BODY = ("POST", "PUT", "PATCH")
@@ -49,7 +49,7 @@ class Operation(Struct, frozen=True):
 
     @property
     def takes_any_body(self) -> bool:
-        """Whether it takes a body without a type."""
+        """Whether the operation takes a body without a type."""
         return self.handler.signature.takes_any_body and self.method in _METHODS_WITH_BODY
 
     def refuses_other_sites(self, around: Sequence[Middleware]) -> bool:
@@ -62,15 +62,16 @@ class Operation(Struct, frozen=True):
         return any(map(is_rate_limit, (*around, *self.handler.middleware)))
 
     def may_be_unavailable(self, around: Sequence[Middleware]) -> bool:
-        """Return whether it answers 503 where a store or a server that a step needs is away."""
+        """Return whether it answers 503 if a store or a server that a step needs is unavailable."""
         return any(map(may_be_unavailable, self.handler.steps(around)))
 
 
 def operations_of(module: RouteModule) -> Iterator[Operation]:
     """Yield the operations of a module.
 
-    A `handler` gets every method, and only its source says which ones it means: here those that
-    `responses` names, or else the usual ones, without GET and DELETE if an annotation takes the content.
+    A `handler` gets every method, and only its code knows which ones it supports. Here they are the methods
+    that `responses` names, or else the usual methods, without GET and DELETE if an annotation takes the
+    content.
     """
     for method, handler in module.handlers.items():
         returns = returns_of(handler)
@@ -84,7 +85,7 @@ def operations_of(module: RouteModule) -> Iterator[Operation]:
 
 
 def annotations_of(operation: Operation) -> Iterator[tuple[Any, bool]]:
-    """Yield every annotation that the operation needs a schema of, and whether its values are sent."""
+    """Yield every annotation for which the operation needs a schema, and whether its values are sent."""
     yield from ((meaning, True) for meaning in operation.declared.values() if not isinstance(meaning, str))
     yield from ((part.annotation, False) for part in operation.inputs if part.source != "files")
     yield from (

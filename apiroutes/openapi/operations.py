@@ -27,9 +27,9 @@ _SEGMENT = r"^(?!(?:[\s\S]*[/\\])?\.\.?(?:[/\\]|$))[^\u0000-\u001f\u007f-\u009f]
 def describe(
     operation: Operation, segments: Sequence[Segment], schemas: Schemas, name: str
 ) -> dict[str, Any]:
-    """Return an Operation Object, without what depends on other operations.
+    """Return an Operation Object, without the parts that depend on other operations.
 
-    `name` is the summary of one without a docstring.
+    `name` is the summary of an operation without a docstring.
     """
     module, handler = operation.module, operation.handler
     doc = handler.doc or (module.doc if len(module.handlers) == 1 else "")
@@ -56,7 +56,7 @@ def describe(
 def _parameters(
     operation: Operation, segments: Sequence[Segment], schemas: Schemas
 ) -> Iterator[dict[str, Any]]:
-    """Yield those of the path, and those of the query in the order of the handler's parameters."""
+    """Yield the parameters of the path, then of the query, in the order of the handler's parameters."""
     inputs, order = operation.inputs, operation.handler.signature.names
     path: dict[str, dict[str, Any]] = {}
     for name, schema, _ in _fields("path", inputs, schemas):
@@ -66,14 +66,14 @@ def _parameters(
             yield _path_parameter(segment, path.get(segment.text, {"type": "string"}))
     query: dict[str, tuple[dict[str, Any], bool]] = {}
     for name, schema, is_required in _fields("query", inputs, schemas):
-        known, was_required = query.get(name, (schema, False))  # a dependency may take it as well
+        known, was_required = query.get(name, (schema, False))  # a dependency may take the same parameter
         query[name] = known, was_required or is_required
     for name in sorted(query, key=lambda name: order.index(name) if name in order else len(order)):
         yield _parameter(name, "query", *query[name])
 
 
 def _parameter(name: str, place: str, schema: dict[str, Any], is_required: bool) -> dict[str, Any]:
-    """Return a Parameter Object (OpenAPI 3.1 section 4.8.12), with what its schema says of it."""
+    """Return a Parameter Object (OpenAPI 3.1 section 4.8.12), with the description from its schema."""
     parameter: dict[str, Any] = {"name": name, "in": place}
     if is_required:
         parameter["required"] = True
@@ -111,5 +111,5 @@ def _fields(
 def _with_default(schema: dict[str, Any], parameter: Parameter) -> dict[str, Any]:
     if parameter.is_required or parameter.default is None:
         return schema
-    # As JSON, as dates and enums are not.
+    # Converted to JSON, for dates and enums.
     return {**schema, "default": json.loads(encode_json(parameter.default))}

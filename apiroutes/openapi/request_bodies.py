@@ -1,4 +1,4 @@
-"""The bodies that operations take: of a type, of a form with files, or any.
+"""The bodies that operations take: of a type, of a form with files, or any body.
 
 In: an operation, and the schemas of its annotations. Out: Request Body Objects (OpenAPI 3.1 section 4.8.13).
 """
@@ -16,7 +16,7 @@ __all__ = ["request_body"]
 
 
 def request_body(operation: Operation, schemas: Schemas) -> dict[str, Any] | None:
-    """Return what an operation takes as its body; None for one that takes none."""
+    """Return the body that an operation takes; None for an operation without a body."""
     bodies = [part for part in operation.inputs if part.source == "body"]
     body = bodies[0] if bodies else None
     files = [part for part in operation.inputs if part.source == "files"]
@@ -57,7 +57,7 @@ def _form_schema(body: Parameter | None, files: Sequence[Parameter], schemas: Sc
     whole = schemas.resolve(fields)
     if "properties" not in whole or get_origin(body.annotation) is not None:
         return {"allOf": [fields, form]}
-    # One object, as generators of clients read no `allOf` of a form.
+    # One object, because client generators ignore `allOf` in a form.
     properties = {**whole["properties"], **form["properties"]}
     required = [*whole.get("required", ()), *required]
     return {"type": "object", "properties": properties, **({"required": required} if required else {})}

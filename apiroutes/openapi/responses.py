@@ -38,13 +38,15 @@ def responses_of(operation: Operation, schemas: Schemas) -> dict[str, dict[str, 
     if not any(status.startswith("4") for status in responses):
         responses["4XX"] = ERROR
     if config.max_duration is not None:
-        responses.setdefault("504", error_response(f"Not done within {config.max_duration:g} s"))
+        responses.setdefault(
+            "504", error_response(f"The handler did not finish within {config.max_duration:g} s")
+        )
     responses["default"] = ERROR
     return responses
 
 
 def _annotated_response(description: str, returns: Returns, schemas: Schemas) -> dict[str, Any]:
-    """Return a response with the content that the return annotation says."""
+    """Return a response with the content that the return annotation declares."""
     response: dict[str, Any] = {"description": description}
     content: dict[str, Any] = {}
     if returns.json is not None:
@@ -54,7 +56,7 @@ def _annotated_response(description: str, returns: Returns, schemas: Schemas) ->
     if returns.is_bytes:
         content["application/octet-stream"] = {"schema": BYTES}
     if returns.events is not None:
-        # OpenAPI 3.1 has no word for the items of a stream. Generators of clients read the data's type here.
+        # OpenAPI 3.1 cannot describe the items of a stream. Client generators read the type of the data here.
         content["text/event-stream"] = {"schema": schemas.sent(returns.events)}
     return {**response, "content": content} if content else response
 

@@ -39,6 +39,7 @@ from apiroutes.project.release import release_of
 from apiroutes.project.scanning import prefix_of, scan_project, segments_of
 from apiroutes.project.secret_key import with_secret_key
 from apiroutes.project.unguarded_routes import unguarded_routes
+from apiroutes.project.unused_middleware import report_unused_middleware
 from apiroutes.resources import NotFound, Resource
 from apiroutes.routing import RouteTree, Scan
 from apiroutes.settings import Settings, read_settings, setting_place
@@ -85,6 +86,8 @@ def build(
     mistakes, warnings = Mistakes(root), Problems()
     with loading(root):
         project = _build(root, environ, arguments, middleware, explainer, mistakes, warnings)
+        # After all files of the project have been imported, as they belong to the release.
+        project.cache.release = release_of(root, project.settings, project.routes.walk())
     for warning in warnings:
         place = warning.file if warning.line is None else f"{warning.file}:{warning.line}"
         # Record WARNING "FILE:LINE MESSAGE REMEDY": The start finds a possible mistake, such as an export
@@ -119,13 +122,12 @@ def _build(
     cache = cache_of(root, settings, routes, place_of, mistakes.everywhere)
     resources = compose_resources(routes, settings, loader, around, directories, mistakes, cache, binder)
     warnings += _likely_mistakes(loader, routes, directories, resources)
+    report_unused_middleware(root, scanned, everywhere, mistakes.everywhere, warnings)
     check_together(root, settings, routes, resources, place_of, mistakes)
     users = steps_of(everywhere, directories, resources)
     settings = with_secret_key(settings, users, root, place_of, mistakes.everywhere, warnings)
     resources |= explaining_resources(routes, settings, around, mistakes, explainer)
     not_found = _not_found(everywhere, directories, settings, explainer)
-    # After all files of the project have been imported, as they belong to the release.
-    cache.release = release_of(root, settings, routes.walk())
     found = tuple(mistakes)
     return Project(settings, routes, resources, not_found, everywhere, instrumentation, cache, found)
 

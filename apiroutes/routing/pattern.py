@@ -1,7 +1,7 @@
-"""The route pattern: the one form that every naming convention compiles to.
+"""The route pattern: the form to which every naming convention compiles.
 
-In: segments. Out: a `RoutePattern` that keeps the rules all conventions share. Raises
-PatternError, which names the wrong segment, the reason and a remedy.
+In: segments. Out: a `RoutePattern`, which obeys the rules that all conventions share. Raises PatternError,
+which names the wrong segment, the reason and a remedy.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ _SPELLING = {
 
 
 class Segment(Struct, frozen=True):
-    """One part of a pattern: `text` is that of a static segment, otherwise the parameter's name.
+    """One part of a pattern: `text` is the text of a static segment, otherwise the parameter's name.
 
-    A `joined` catch-all, TanStack's splat, captures one str with slashes in it, an empty one
-    where no segments are left.
+    A `joined` catch-all, TanStack's splat, captures one str that contains slashes; it is empty if no segments
+    are left.
     """
 
     kind: Kind
@@ -50,7 +50,7 @@ class Segment(Struct, frozen=True):
 
 
 class Placed(NamedTuple):
-    """A segment, and the characters in a part of the file's path that it was read from."""
+    """A segment, and the characters in a part of the file's path from which it was read."""
 
     segment: Segment
     part: int
@@ -59,7 +59,7 @@ class Placed(NamedTuple):
 
 
 class RoutePattern(Struct, frozen=True, dict=True):
-    """The segments of a route, outermost first; `str()` spells it as Next.js does."""
+    """The segments of a route, outermost first; `str()` writes the pattern as Next.js does."""
 
     segments: tuple[Segment, ...]
 
@@ -95,7 +95,7 @@ class RoutePattern(Struct, frozen=True, dict=True):
 
 
 class PatternError(ValueError):
-    """A name that is not a pattern.
+    """A name that is not a valid pattern.
 
     `part` is the index of the wrong part of the file's path, `span` marks the wrong characters in
     it, and `remedy` says what to write instead.
@@ -121,12 +121,12 @@ def check(segments: tuple[Segment, ...]) -> None:
         whole = (0, len(str(segment)))
         if segment.kind >= Kind.CATCH_ALL and index != len(segments) - 1:
             raise PatternError(
-                f"a catch-all must be the last segment, and {segment} is not",
+                f"a catch-all must be the last segment, but {segment} is not",
                 f"Nothing can follow {segment}: end the route there, or make it a parameter.",
                 index,
                 whole,
             )
-        # Next.js's own rule: names that differ only in their punctuation are the same name.
+        # A rule of Next.js: names that differ only in their punctuation are the same name.
         word = _NON_WORD.sub("", segment.text)
         if word in seen:
             other = seen[word]
@@ -135,7 +135,7 @@ def check(segments: tuple[Segment, ...]) -> None:
                 f"the name {segment.text!r} is used twice in one pattern"
                 if same
                 else f"the names {other!r} and {segment.text!r} differ only in their punctuation",
-                f"Give {segment} a name of its own.",
+                f"Give {segment} another name.",
                 index,
                 whole,
             )

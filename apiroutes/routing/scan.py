@@ -1,9 +1,9 @@
 """The scan of a convention's directory for routes and their middleware.
 
-In: the project directory, a convention. Out: routes in the order of their files, the `_middleware.py`
-files around them, the problems of wrong names, and the files that are almost routes. A file that
-cannot be read is a problem too: no route and no guard is ever missing silently. Nothing is imported
-here, and nothing outside the directory is read.
+In: the project directory, a convention. Out: routes in the order of their files, the `_middleware.py` files
+around them, the problems of wrong names, and the files that are almost routes. A file that cannot be read is
+a problem too, so no route and no guard is ever missing silently. Nothing is imported here, and nothing
+outside the directory is read.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ _GUARD = MIDDLEWARE_FILE.removesuffix(".py")
 class Route(Struct, frozen=True):
     """A pattern and the file that answers it. `file` is relative to the project directory.
 
-    `spans` marks the characters of `file` that each segment was read from, for those segments that
-    the file's name stands for: the last ones of the pattern.
+    `spans` marks the characters of `file` from which each segment was read, for the segments that the file's
+    path represents: the last segments of the pattern.
     """
 
     pattern: RoutePattern
@@ -37,7 +37,7 @@ class Route(Struct, frozen=True):
     spans: tuple[tuple[int, int], ...] = ()
 
     def span(self, segment: int) -> tuple[int, int]:
-        """Return the characters of `file` that the pattern's segment with this index was read from."""
+        """Return the characters of `file` from which the pattern's segment with this index was read."""
         index = segment - (len(self.pattern.segments) - len(self.spans))
         return self.spans[index] if 0 <= index < len(self.spans) else (0, len(self.file))
 
@@ -45,7 +45,8 @@ class Route(Struct, frozen=True):
 class DirectoryMiddleware(Struct, frozen=True):
     """A `_middleware.py`, and the path below which it runs even if no route matches.
 
-    A group of the `app` convention has no path of its own, so it runs for the group's routes alone.
+    A group of the `app` convention has no path of its own, so its middleware runs only for the group's
+    routes.
     """
 
     file: str
@@ -56,8 +57,8 @@ class DirectoryMiddleware(Struct, frozen=True):
 class Scan(Struct):
     """The contents of a convention's directory, and the problems in it.
 
-    `unlike` are the files that would be routes but for their extension. `helpers` are files of the
-    `app` convention that are not called `route.py`.
+    `unlike` are the files that would be routes with another extension. `helpers` are files of the `app`
+    convention that are not called `route.py`.
     """
 
     routes: list[Route] = field(default_factory=list)
@@ -99,12 +100,12 @@ def scan(
     return result
 
 
-# A parameter as Flask, FastAPI, Express and TanStack spell it.
+# A parameter as written in Flask, FastAPI, Express and TanStack.
 _FOREIGN = r"<(?:\w+:)?(\w+)>|\{(\w+)(?::\w+)?\}|:(\w+)|\$(\w+)"
 
 
 def _warn_of_foreign_parameters(parts: tuple[str, ...], convention: Convention, result: Scan) -> None:
-    """Warn of a segment that is literal, though another framework would take it for a parameter."""
+    """Warn of a literal segment that would be a parameter in another framework."""
     file = _file_of(convention, parts)
     for part, offset in zip(parts, _offsets(convention, parts), strict=True):
         name = part.removesuffix(".py")
@@ -133,7 +134,7 @@ def _route(
         return None
     try:
         check(tuple(placed.segment for placed in read))
-    except PatternError as error:  # its part is the index of a segment; here it gets the segment's place
+    except PatternError as error:  # its part is the index of a segment; replace it with the segment's place
         _, part, start, end = read[error.part]
         raise PatternError(error.message, error.remedy, part, (start, end)) from None
     offsets = _offsets(convention, parts)
@@ -146,7 +147,7 @@ def _route(
 def _middleware(
     parts: tuple[str, ...], convention: Convention, prefix: tuple[Segment, ...]
 ) -> DirectoryMiddleware:
-    # `index` and `route` stand for their directory, so that its own path is read.
+    # `index` and `route` represent their directory, so the directory's path is read.
     read = convention.read((*parts[:-1], "index" if convention.name == "pages" else "route")) or ()
     is_in_group = convention.name == "app" and any(part.startswith("(") for part in parts)
     own = tuple(placed.segment for placed in _without_api(read, convention))
@@ -154,7 +155,7 @@ def _middleware(
 
 
 def _without_api(read: tuple[Placed, ...], convention: Convention) -> tuple[Placed, ...]:
-    """Return the segments without `api`, which stands for the prefix in some conventions."""
+    """Return the segments without `api`, which represents the prefix in some conventions."""
     return read[1:] if convention.is_below_api else read
 
 
@@ -162,7 +163,7 @@ _API = Segment(Kind.STATIC, API)
 
 
 def _has_other_extension(name: str, convention: Convention, endings: list[str]) -> bool:
-    """Return whether the file looks like a route and is not one because of its extension.
+    """Return whether the file looks like a route, but is not one because of its extension.
 
     A `.py` file is left out on purpose by `page_extensions`, stubs are for type checkers, and editors
     keep old versions in `x.py~`.
@@ -211,7 +212,7 @@ class _Files:
                 self._problem(inner, f"{_kind_of(entry.path)}, so no route can be in it.", _GONE)
 
     def _is_guard(self, entry: os.DirEntry[str], parts: tuple[str, ...]) -> bool:
-        """Return whether it is a `_middleware.py`; an entry that is almost one is a problem, or a warning."""
+        """Return whether it is a `_middleware.py`; an entry that is almost one is a problem or a warning."""
         problem = guard_problem(entry.path, _file_of(self._convention, parts), MIDDLEWARE_FILE)
         if problem is not None and (entry.name in (MIDDLEWARE_FILE, _GUARD) or _holds(entry.is_dir)):
             self._result.problems.append(problem)
@@ -245,13 +246,13 @@ def guard_problem(path: str, file: str, name: str) -> Problem | None:
 
 
 def _is_almost_guard(name: str) -> bool:
-    """Return whether a private name may be meant for a guard, such as `_middlewares.py`."""
+    """Return whether a private name may be meant as a guard, such as `_middlewares.py`."""
     stem, _, ending = name.lower().strip("_-.").partition(".")
     return ending == "py" and 8 < len(stem) < 13 and bool(get_close_matches(stem, ["middleware"], 1, 0.85))
 
 
 def _holds(question: Callable[[], bool]) -> bool:
-    """Ask the file system; return False for a circular link, or one that we may not follow."""
+    """Ask the file system; return False for a circular link, and for a link that we may not follow."""
     try:
         return question()
     except OSError:

@@ -1,12 +1,12 @@
 """The route tree: all routes of a project, and the one that matches a path.
 
 In: routes, then decoded path segments. Out: a `Match` or None. All conflicts between routes are in
-`problems`. At each segment a static one wins over a dynamic one, over a catch-all, over an optional
-catch-all, with full backtracking.
+`problems`. At each position, a static segment wins over a dynamic one, that over a catch-all, and that over
+an optional catch-all, with full backtracking.
 
-The backtracking is done at start. Where a static and a dynamic segment stand side by side, the
-static one's node is overlaid on the dynamic one's: it matches what either matches, in the order
-of precedence. So a lookup takes one step per segment and never goes back, whatever the tree.
+The backtracking is done at start. If a static and a dynamic segment are alternatives, the node of the static
+segment is overlaid on the node of the dynamic one: it matches what either matches, in the order of
+precedence. So a lookup takes one step per segment and never goes back, whatever the tree.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Match = tuple[Route, Params]
 class _Node:
     """A place in the tree: the routes that end here, and the node for each next segment.
 
-    `catch_all` matches every path that goes on from here and leads nowhere else.
+    `catch_all` matches every path that continues from here and leads nowhere else.
     """
 
     __slots__ = ("static", "dynamic", "dynamic_route", "route", "catch_all", "optional_catch_all")
@@ -41,7 +41,7 @@ class _Node:
     def __init__(self) -> None:
         self.static: dict[str, _Node] = {}
         self.dynamic: _Node | None = None
-        self.dynamic_route: Route | None = None  # the first one that named the dynamic segment
+        self.dynamic_route: Route | None = None  # the first route that named the dynamic segment
         self.route: Route | None = None
         self.catch_all: Route | None = None
         self.optional_catch_all: Route | None = None
@@ -50,11 +50,10 @@ class _Node:
 class RouteTree:
     """The routes of a project, built once; `match` only walks.
 
-    Most paths are matched by one or two dict lookups: `by_path` has the routes whose whole path is
-    static, `by_parent` those with a static path up to a dynamic last segment, with its name. They
-    hold for plain paths (`is_plain`) only. Nothing but a fully static route outranks a static parent
-    with a dynamic last segment, so these two, in this order, need no walk. The tree `is_flat` when
-    the two hold all routes.
+    Most paths are matched by one or two dict lookups: `by_path` contains the routes whose whole path is
+    static, `by_parent` the routes with a static path up to a dynamic last segment, with its name. Both are
+    valid only for plain paths (`is_plain`). Only a fully static route outranks a static parent with a dynamic
+    last segment, so these two, in this order, need no walk. The tree `is_flat` if the two contain all routes.
     """
 
     def __init__(self, routes: Iterable[Route]) -> None:
@@ -73,7 +72,7 @@ class RouteTree:
         self._settle()
 
     def match(self, segments: Sequence[str]) -> Match | None:
-        """Return the match of a path, given as its decoded segments, none of them empty; or None."""
+        """Return the match of a path, given as decoded, nonempty segments; None without a match."""
         node = self._root
         rest: Route | None = None  # the last catch-all on the way
         for segment in segments:
@@ -106,7 +105,7 @@ class RouteTree:
             self._index(route)
 
     def _insert(self, route: Route) -> _Node | None:
-        """Make the nodes of a route; return the last, or None for a catch-all, which is put in its place."""
+        """Make the nodes of a route; return the last, or None for a catch-all, which is stored already."""
         node = self._root
         for index, segment in enumerate(route.pattern.segments):
             if segment.kind is Kind.STATIC:
@@ -136,12 +135,12 @@ class RouteTree:
     def _index_catch_all(self, route: Route) -> None:
         self.is_flat = False
         path = _static_path(route.pattern.segments[:-1])
-        # The bare path is static, and as such outranks a dynamic segment beside it.
+        # The bare path is static, so it outranks a dynamic segment beside it.
         if path is not None and route.pattern.segments[-1].kind is Kind.OPTIONAL_CATCH_ALL:
             self._index_bare(path, route)
 
     def _index_bare(self, path: str, route: Route) -> None:
-        """Index the bare path of an optional catch-all, where a lookup is enough."""
+        """Index the bare path of an optional catch-all, if a lookup is enough."""
         if route.pattern.segments[-1].joined:
             self._bare_splats.append(path)  # needs the walk, because it captures an empty str
         elif not path or is_plain(path):
@@ -210,7 +209,7 @@ class RouteTree:
                 )
 
     def _settle(self) -> None:
-        """Do the backtracking, once and for all paths."""
+        """Do the backtracking, once for all paths."""
         for path in self._bare_splats:
             # `by_parent` would match it as the parameter beside it; only the walk captures its empty str.
             self.by_parent.pop(path.rpartition("/")[0], None)
@@ -244,9 +243,9 @@ _Overlays = dict[tuple[_Node, _Node], _Node]
 
 
 def _overlay(first: _Node, second: _Node, known: _Overlays) -> _Node:
-    """Return a node that matches what `first` matches, and anything else as `second` does.
+    """Return a node that matches what `first` matches, and everything else as `second` does.
 
-    Both are settled, and so is the result; it is `first` itself where `second` adds nothing.
+    Both are settled, and so is the result; it is `first` itself if `second` adds nothing.
     """
     # Nodes are compared by identity.
     key = (first, second)
@@ -282,7 +281,7 @@ def _overlaid(first: _Node, second: _Node, known: _Overlays) -> _Node:
 
 def _overlaid_static(first: _Node, second: _Node, known: _Overlays) -> dict[str, _Node]:
     if not first.static and first.dynamic is None:
-        return second.static  # shared: it may be large, and `first` is often a mere leaf
+        return second.static  # shared: it may be large, and `first` is often only a leaf
     static = {}
     for text in first.static.keys() | second.static.keys():
         # A static child is already laid over the dynamic one.

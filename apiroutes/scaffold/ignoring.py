@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 __all__ = ["missing_patterns"]
 
-# What a project has besides the files that are made: what it installs from, unless there is an index.
+# Besides the files that are made, a project has this directory to install from, unless there is an index.
 _WHEELS = "wheels"
 
 
@@ -17,7 +17,7 @@ def missing_patterns(present: str, files: Mapping[str, str]) -> list[str]:
     """Return the lines to add to the text of a `.gitignore`, so that a project's own files are kept by git.
 
     They are the lines of the project's own `.gitignore` that are missing, and one for each of its directories
-    that a line leaves out by name: lists that hosts offer for Python have `lib/` and `wheels/`.
+    that a line ignores by name: the lists for Python from hosting services contain `lib/` and `wheels/`.
     """
     lines = [line.strip() for line in present.splitlines()]
     known = {line.strip("/") for line in lines}

@@ -1,6 +1,6 @@
-"""Names of projects: what pyproject.toml and pip take as one (PEP 508, PEP 503).
+"""Names of projects: what pyproject.toml and pip accept as one (PEP 508, PEP 503).
 
-In: a text, such as the name of a directory. Out: why it cannot be a name, or a name that is near.
+In: a text, such as the name of a directory. Out: why it cannot be a name, or a similar name.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import unicodedata
 __all__ = ["normalized", "suggested_name", "why_no_name"]
 
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")  # PEP 508
-# What the project itself installs: pip would take one for the other.
+# What the project itself installs: pip would confuse the two.
 _INSTALLED = {
     "apiroutes",
     "click",
@@ -46,7 +46,7 @@ def why_no_name(text: str) -> str | None:
 
 
 def suggested_name(text: str) -> str:
-    """Return a name that is near to a text that cannot be one."""
+    """Return a name that is similar to a text that cannot be one."""
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
     name = re.sub(r"[^a-z0-9._-]+", "-", plain.lower()).strip("-._") or "api"
     return f"my-{name}" if normalized(name) in _INSTALLED else name

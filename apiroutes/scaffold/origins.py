@@ -1,7 +1,7 @@
 """Where apiroutes was installed from, so that a new project installs the same.
 
 In: the metadata of the installed package, with `direct_url.json` unless an index was asked (PEP 610). Out: a
-requirement (PEP 508), and for what lies on this machine its place.
+requirement (PEP 508), and for a package on this machine its place.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ _OF_URLS = ":/?#[]@!$&'()*+,;=%~"  # RFC 3986 section 2.2, and what is encoded a
 class Origin(Struct, frozen=True):
     """Where the package is from: a URL, a place on this machine, or an index.
 
-    `url` is what stands behind the `@` of a requirement; without it, `versions` does. `is_local`: nobody
-    else can install it from there. `place` is the directory or archive, if it is known and still there.
+    `url` is what follows the `@` of a requirement; without it, `versions` follows. `is_local`: nobody else
+    can install it from there. `place` is the directory or archive, if it is known and still there.
     """
 
     versions: str
@@ -56,7 +56,7 @@ def origin() -> Origin:
 
 
 def _installed() -> Distribution | None:
-    """Return the package as an installer has recorded it, and not the `.egg-info` that lies beside sources.
+    """Return the package as an installer has recorded it, not the `.egg-info` beside its sources.
 
     Python finds that first in the directory of a clone.
     """
@@ -67,7 +67,7 @@ def _installed() -> Distribution | None:
 def _direct_url(package: Distribution) -> dict[str, Any] | None:
     try:
         direct = json.loads(package.read_text("direct_url.json") or "null")
-    except ValueError:  # whatever has written it, it is no JSON
+    except ValueError:  # whatever has written it, it is not JSON
         return None
     return direct if isinstance(direct, dict) else None
 
@@ -79,7 +79,7 @@ def _local(versions: str, place: Path) -> Origin:
 
 
 def _versions(version: str) -> str:
-    """Return the versions that are compatible with this one: of 0.2 up to 0.3, of 1.2 up to 2."""
+    """Return the versions that are compatible with this one: for 0.2 up to 0.3, for 1.2 up to 2."""
     public = version.partition("+")[0]
     numbers = [int(number) for number in re.findall(r"^(\d+)\.(\d+)", public)[0]]
     is_final = re.fullmatch(r"[\d.]+", public) is not None
@@ -91,7 +91,7 @@ def _versions(version: str) -> str:
 def _public_url(direct: dict[str, Any]) -> str:
     """Return the URL of a requirement, without credentials.
 
-    They may stand before the host, where the user of ssh alone is not a secret, and in a query.
+    They may be before the host, where only the user of ssh is not a secret, and in a query.
     """
     vcs, archive = direct.get("vcs_info"), direct.get("archive_info")
     url = urlsplit(direct["url"])

@@ -1,8 +1,8 @@
 """The files of a new project.
 
-In: a name, a convention, and where apiroutes is from. Out: texts by path. The templates are files as a
-project has them; what differs from project to project is replaced, in texts and paths alike, and what stands
-between comments that say `wheels` and `end` is left out of some, so that there is no second language in them.
+In: a name, a convention, and where apiroutes is from. Out: texts by path. The templates are a project's real
+files; what differs from project to project is replaced, in texts and paths alike, and the lines between the
+comments `wheels` and `end` are left out of some projects, so the templates need no second language.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _CACHES = {"__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache"}
 
 # A Python file of the package has a name that can be imported.
 _NAMES = {"_id_.py": "[id].py"}
-# Where the files of the template, which are of the convention `pages`, stand in others.
+# Where the files of the template, which follow the convention `pages`, are in other conventions.
 _PLACES: dict[str, dict[str, str]] = {
     "pages": {},
     "app": {
@@ -40,9 +40,9 @@ _PLACES: dict[str, dict[str, str]] = {
         '"pages"': '"tanstack"',
     },
 }
-# What stands only in a project that has apiroutes in `wheels/`.
+# Lines that are only in a project with apiroutes in `wheels/`.
 _WITH_WHEELS = re.compile(r"^(?:# wheels|<!-- wheels -->)\n(.*?)^(?:# end|<!-- end -->)\n", re.M | re.S)
-# And within lines of others.
+# And parts of other lines.
 _NO_WHEELS = {
     " --find-links wheels": "",
     " --find-links .": "",
@@ -79,7 +79,7 @@ def _replaced(text: str, replacements: dict[str, str]) -> str:
 
 
 def _files_in(directory: Any, path: str = "") -> Iterator[tuple[str, str]]:
-    # A Traversable, whose class stands elsewhere in Python 3.14 than in 3.10.
+    # A Traversable, whose class is elsewhere in Python 3.14 than in 3.10.
     for entry in directory.iterdir():
         if entry.is_file():
             yield path + entry.name, entry.read_text(encoding="utf-8")

@@ -1,7 +1,7 @@
-"""A directory of files, written as a whole or not at all, and over nothing that is there.
+"""A directory of files, written as a whole or not at all; existing files are never overwritten.
 
-In: a directory, which may have files already, and texts by path. Raises OSError, after which there is nothing
-that was not there before.
+In: a directory, which may have files already, and texts by path. Raises OSError, after which everything is as
+before.
 """
 
 from __future__ import annotations
@@ -9,18 +9,21 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
-__all__ = ["obstacles", "write_project"]
+__all__ = ["is_project", "obstacles", "write_project"]
+
+_TABLE = re.compile(r"^\[tool\.apiroutes[.\]]", re.M)
 
 
 def obstacles(directory: Path, paths: Iterable[str]) -> list[str]:
-    """Return what is in the way of these files there, by path; raises OSError for what is no directory.
+    """Return what is in the way of these files there, by path. Raises OSError if it is not a directory.
 
-    That is what has the path of one, and what is no directory, or a link to one, above it.
+    In the way is whatever has the path of one, and above it whatever is not a directory or is a link to one.
     """
     try:
         os.listdir(directory)
@@ -32,6 +35,15 @@ def obstacles(directory: Path, paths: Iterable[str]) -> list[str]:
     return sorted(path.as_posix() for path in found if path is not None)
 
 
+def is_project(directory: Path) -> bool:
+    """Return whether a project of apiroutes is there: a pyproject.toml with its table."""
+    try:
+        text = (directory / "pyproject.toml").read_text(encoding="utf-8", errors="replace")
+    except OSError:  # there is none, or it is no file
+        return False
+    return _TABLE.search(text) is not None
+
+
 def _obstacle(directory: Path, path: PurePosixPath) -> PurePosixPath | None:
     for parent in reversed(path.parents[:-1]):
         if os.path.lexists(directory / parent) and not _is_directory(directory / parent):
@@ -40,11 +52,11 @@ def _obstacle(directory: Path, path: PurePosixPath) -> PurePosixPath | None:
 
 
 def _is_directory(path: Path) -> bool:
-    return path.is_dir() and not path.is_symlink()  # behind a link is another place
+    return path.is_dir() and not path.is_symlink()  # a link leads to another place
 
 
 def write_project(directory: Path, files: Mapping[str, str]) -> None:
-    """Write the files. Whatever goes wrong meanwhile, also Ctrl-C, they all stand there, or none."""
+    """Write the files. Whatever goes wrong meanwhile, even Ctrl-C, all of them are there, or none."""
     if directory.is_dir():
         with _temporary(directory) as temporary:
             _fill(temporary, files)
@@ -57,7 +69,7 @@ def write_project(directory: Path, files: Mapping[str, str]) -> None:
 
 @contextlib.contextmanager
 def _parents(directory: Path) -> Iterator[None]:
-    """Make the directories above; they are removed again if the block fails."""
+    """Make the directories above it; they are removed again if the block fails."""
     missing = [parent for parent in directory.parents if not parent.exists()]
     try:
         directory.parent.mkdir(parents=True, exist_ok=True)
@@ -88,7 +100,7 @@ def _fill(directory: Path, files: Mapping[str, str]) -> None:
 
 
 def _move(source: Path, target: Path) -> None:
-    """Move what is in one directory into another of the same file system, over nothing that is there."""
+    """Move what is in one directory into another of the same file system, without overwriting anything."""
     moved: list[tuple[Path, Path]] = []
     try:
         for old, new in _moves(source, target):
@@ -104,7 +116,7 @@ def _move(source: Path, target: Path) -> None:
 
 
 def _moves(source: Path, target: Path) -> Iterator[tuple[Path, Path]]:
-    """Yield what is to be moved, and where to: a directory as a whole, unless there is one of its name."""
+    """Yield what is to be moved, and where to: a directory as a whole, unless one of its name exists."""
     for name in sorted(os.listdir(source)):
         if _is_directory(source / name) and _is_directory(target / name):
             yield from _moves(source / name, target / name)

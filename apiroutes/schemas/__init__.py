@@ -1,8 +1,8 @@
 """Annotations as schemas, by msgspec or by pydantic; this room never sees a request or a route.
 
-In: a type (a msgspec Struct, dataclass, TypedDict, attrs class, container, scalar or pydantic model)
-and a value. Out: the value as that type, and the type as JSON Schema. Raises DoesNotFit with the mismatches
-of the value, each with its place, and SchemaError at start for an annotation that cannot be checked.
+In: a type (a msgspec Struct, dataclass, TypedDict, attrs class, container, scalar or pydantic model) and a
+value. Out: the value as that type, and the type as JSON Schema. Raises DoesNotFit with the mismatches of the
+value, each with its place, and SchemaError at start for an annotation that values cannot be checked against.
 """
 
 from __future__ import annotations

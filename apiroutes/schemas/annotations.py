@@ -1,7 +1,7 @@
-"""Questions about annotations, which are asked when a project starts.
+"""Questions about annotations that arise when a project starts.
 
-In: a type. Out: its fields, its parts, the values it takes. Raises SchemaError for a type that cannot be
-checked.
+In: a type. Out: its fields, its parts, the values that it accepts. Raises SchemaError for a type that values
+cannot be checked against.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def why_default_does_not_fit(annotation: Any, default: Any) -> str | None:
 
 
 def is_union(annotation: Any) -> bool:
-    """Return whether it is a union of types, as `int | None` is."""
+    """Return whether it is a union of types, such as `int | None`."""
     return get_origin(annotation) in (Union, types.UnionType)
 
 
@@ -101,7 +101,7 @@ def is_float(info: inspect.Type) -> bool:
 
 
 def is_list(info: inspect.Type) -> bool:
-    """Return whether it is a list, a set or a tuple, which may be optional."""
+    """Return whether it is a list, a set or a tuple, possibly optional."""
     if isinstance(info, inspect.UnionType):
         return any(is_list(member) for member in info.types)
     if isinstance(info, inspect.Metadata):
@@ -110,7 +110,7 @@ def is_list(info: inspect.Type) -> bool:
 
 
 def nodes(info: inspect.Type) -> Iterator[inspect.Type]:
-    """Yield the type and all the types that it is made of, each once."""
+    """Yield the type and all the types that it contains, each once."""
     seen: set[int] = set()
     waiting = [info]
     while waiting:

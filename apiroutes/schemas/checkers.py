@@ -1,7 +1,7 @@
-"""Which library checks a type: msgspec, or pydantic for its own models, types and constraints.
+"""Which library checks a type: msgspec, or pydantic for pydantic's models, types and constraints.
 
-In: a type. Out: whether it is pydantic's. Raises SchemaError for a type whose constraints would be ignored,
-because the library that checks it does not know them.
+In: a type. Out: whether pydantic checks it. Raises SchemaError for a type with constraints that the library
+that checks it would ignore.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from apiroutes.schemas.mismatches import SchemaError
 __all__ = ["check_constraints", "has_model", "is_field"]
 
 _PLAIN_MODULES = ("builtins", "datetime", "decimal", "uuid")
-_LIBRARIES = ("annotated_types", "pydantic")  # pydantic enforces their metadata, and msgspec ignores it
+_LIBRARIES = ("annotated_types", "pydantic")  # pydantic enforces their metadata; msgspec ignores it
 
 
 def has_model(annotation: Any) -> bool:
-    """Return whether pydantic must check a type, for a model, a type or a constraint of its own in it."""
+    """Return whether pydantic must check a type, because it contains pydantic's models or constraints."""
     annotation = _meant(annotation)
     if _is_plain(annotation):
         return False
@@ -35,23 +35,23 @@ def has_model(annotation: Any) -> bool:
         return True
     cls = get_origin(annotation) or annotation
     if not isinstance(cls, type) or cls.__module__ == "builtins" or isinstance(cls, type(msgspec.Struct)):
-        return False  # of a container, the arguments were looked at; a Struct is msgspec's
+        return False  # the arguments of a container were examined; a Struct belongs to msgspec
     return _has_model_inside(annotation)
 
 
 def _meant(annotation: Any) -> Any:
-    """Return the type that a NewType or a `type` statement gives a name to, or else the type itself."""
+    """Return the type that a NewType or a `type` statement names, or else the type itself."""
     while True:
         if isinstance(annotation, NewType):
             annotation = annotation.__supertype__
-        elif type(annotation).__name__ == "TypeAliasType":  # of typing or of typing_extensions
+        elif type(annotation).__name__ == "TypeAliasType":  # from typing or from typing_extensions
             annotation = annotation.__value__
         else:
             return annotation
 
 
 def _is_plain(annotation: Any) -> bool:
-    """Return whether it is a class without parts: this is most annotations, at every start."""
+    """Return whether it is a class without parts, as most annotations are."""
     return isinstance(annotation, type) and (
         (annotation.__module__ in _PLAIN_MODULES and get_origin(annotation) is None)
         or isinstance(annotation, enum.EnumMeta)
@@ -59,7 +59,7 @@ def _is_plain(annotation: Any) -> bool:
 
 
 def _has_model_inside(annotation: Any) -> bool:
-    """Return whether a field of a class, at any depth, makes the class pydantic's."""
+    """Return whether a field of a class, at any depth, requires pydantic."""
     try:
         parts = [*nodes(info_of(annotation))]
     except SchemaError:
@@ -73,12 +73,12 @@ def _has_model_inside(annotation: Any) -> bool:
 
 
 def is_field(value: object) -> bool:
-    """Return whether it is what pydantic's `Field(...)` returns."""
+    """Return whether it is the result of pydantic's `Field(...)`."""
     return hasattr(value, "validation_alias") and _library_of(value) == "pydantic"
 
 
 def check_constraints(annotation: Any, by_pydantic: bool) -> None:
-    """Check that no part of a type has a constraint that the library that checks it ignores.
+    """Check that no part of a type has a constraint that its library ignores.
 
     Raises SchemaError.
     """
@@ -94,11 +94,11 @@ def check_constraints(annotation: Any, by_pydantic: bool) -> None:
             raise SchemaError(f"{owner} has msgspec's `Meta`, which pydantic ignores; use pydantic's `Field`")
         if not by_pydantic and _is_pydantics(item):
             library = _library_of(item)
-            raise SchemaError(f"{owner} has a constraint of {library}'s, which msgspec ignores; use `Meta`")
+            raise SchemaError(f"{owner} has a constraint of {library}, which msgspec ignores; use `Meta`")
 
 
 def _is_model(annotation: Any) -> bool:
-    """Return whether it is a model, a dataclass or another type of pydantic's, such as `EmailStr`."""
+    """Return whether it is a model, a dataclass or another type of pydantic, such as `EmailStr`."""
     return isinstance(annotation, type) and (
         hasattr(annotation, "__pydantic_validator__") or hasattr(annotation, "__get_pydantic_core_schema__")
     )
@@ -118,7 +118,7 @@ def _metadata(annotation: Any) -> tuple[Any, ...]:
 
 
 def _of_fields(part: inspect.Type) -> Iterator[Any]:
-    """Yield what the `Annotated` of the fields of a class contain."""
+    """Yield the metadata in each `Annotated` of the fields of a class."""
     cls = getattr(part, "cls", None)
     if cls is not None and hasattr(part, "fields"):
         for hint in _hints(cls).values():
@@ -128,9 +128,9 @@ def _of_fields(part: inspect.Type) -> Iterator[Any]:
 def _all_metadata(
     annotation: Any, owner: str, seen: set[int], enters: bool = True
 ) -> Iterator[tuple[str, Any]]:
-    """Yield what each `Annotated` in a type contains, with the name of the type or field that has it.
+    """Yield the metadata of each `Annotated` in a type, with the name of the type or field.
 
-    With `enters`, the fields of classes are looked at too.
+    With `enters`, the fields of classes are examined too.
     """
     annotation = _meant(annotation)
     yield from ((owner, item) for item in _metadata(annotation))
@@ -145,9 +145,9 @@ def _all_metadata(
 
 
 def _hints(cls: Any) -> dict[str, Any]:
-    """Return the annotations of a class's fields; none where they cannot be evaluated."""
+    """Return the annotations of a class's fields; none if they cannot be evaluated."""
     owner = get_origin(cls) or cls
-    # The annotations of a library's own types are its own business.
+    # The annotations of a library's own types are of no concern here.
     if owner.__module__.partition(".")[0] in (*_LIBRARIES, "msgspec", "typing"):
         return {}
     try:

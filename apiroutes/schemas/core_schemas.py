@@ -1,4 +1,4 @@
-"""pydantic's core schemas: what a type can do, and changed schemas that cost less.
+"""pydantic's core schemas: facts about types, and changed schemas that cost less.
 
 In: a core schema, which is data. Out: facts about it, and schemas that stop early or keep nothing.
 """
@@ -22,7 +22,7 @@ __all__ = [
 ]
 
 _CONTAINERS = ("dict", "frozenset", "list", "set", "tuple")
-# The keys of pydantic's core schemas under which further schemas stand.
+# The keys of pydantic's core schemas that contain further schemas.
 _PARTS = {
     "arguments_schema",
     "choices",
@@ -41,7 +41,7 @@ _PARTS = {
 }
 # Turns any value into None.
 _NOTHING = {"type": "default", "schema": {"type": "none"}, "default": None, "on_error": "default"}
-_BY_NAME = {"choices", "fields"}  # those of the parts that may be mappings
+_BY_NAME = {"choices", "fields"}  # the keys whose values may be mappings
 
 
 def with_fail_fast(schema: Any) -> Any:
@@ -59,8 +59,8 @@ def with_fail_fast(schema: Any) -> Any:
 def without_parts(schema: Any) -> Any:
     """Return a schema that checks the parts of lists and dicts, and keeps None for each.
 
-    An instance of a model takes half a kilobyte even when empty, and all those before the first part
-    that does not fit would be made.
+    An instance of a model takes half a kilobyte even when empty, and all instances before the first part that
+    does not fit would be created.
     """
     changed = _in_each(without_parts, schema)
     if isinstance(changed, dict):
@@ -84,7 +84,7 @@ def _in_each(change: Callable[[Any], Any], schema: Any) -> Any:
 
 
 def nodes_of(schema: Any) -> Iterator[Mapping[str, Any]]:
-    """Yield the schema and all the schemas that it is made of."""
+    """Yield the schema and all the schemas that it contains."""
     if isinstance(schema, (list, tuple)):
         for member in schema:
             yield from nodes_of(member)
@@ -101,7 +101,7 @@ def size_of(schema: Any) -> int:
 
 
 def calls_functions(schema: Any) -> bool:
-    """Return whether the project's own code sees parts of a value before all of it has been made."""
+    """Return whether code of the project sees parts of a value before the whole value is complete."""
     return any(
         str(node.get("type")).startswith("function")
         or any(node.get(name) for name in ("custom_init", "post_init", "default_factory_takes_data"))
@@ -132,7 +132,7 @@ def is_single_value(schema: Any) -> bool:
 
 
 def takes_list(schema: Any) -> bool:
-    """Return whether the type is a list, a set or a tuple, which may be optional."""
+    """Return whether the type is a list, a set or a tuple, possibly optional."""
     return any(node["type"] in _LISTS for node in _alternatives(schema, schema))
 
 
@@ -170,7 +170,7 @@ def _has_default(schema: Any) -> bool:
 
 
 def _alternatives(schema: Any, root: Any) -> Iterator[Mapping[str, Any]]:
-    """Yield the types that a value may have, without what is put around them; `root` has definitions."""
+    """Yield the types that a value may have, without wrappers; `root` contains definitions."""
     if not isinstance(schema, dict):
         return
     kind = schema["type"]
@@ -194,7 +194,7 @@ def _alternatives(schema: Any, root: Any) -> Iterator[Mapping[str, Any]]:
 
 
 def _fields(schema: Any) -> Iterator[tuple[list[str], Mapping[str, Any]]]:
-    """Yield the fields of each object that a value may be, each with its names."""
+    """Yield the fields of each object type that a value may have, each with its names."""
     for node in _alternatives(schema, schema):
         inner: Any = node
         while isinstance(inner, dict) and inner["type"] not in _WITH_FIELDS:
@@ -206,7 +206,7 @@ def _fields(schema: Any) -> Iterator[tuple[list[str], Mapping[str, Any]]]:
 
 
 def _names(field: Mapping[str, Any], name: str) -> list[str]:
-    """Return the aliases of a field, without those that are paths into other names, and its own name."""
+    """Return the aliases of a field and its own name, without aliases that are paths into other names."""
     alias = field.get("validation_alias", name)
     choices = [[alias]] if isinstance(alias, str) else alias if isinstance(alias[0], list) else [alias]
     return [*dict.fromkeys([*(path[0] for path in choices if len(path) == 1), name])]

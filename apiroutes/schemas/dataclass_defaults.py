@@ -1,9 +1,9 @@
-"""Defaults of dataclasses, put into the instances that a decoder makes.
+"""Defaults of dataclasses, put into the instances that a decoder creates.
 
 In: a type, and a value of it. Out: the same value, in which every instance has all of its fields.
 
-msgspec leaves a default where it is, in the class, and so does not send it when the instance is encoded: an
-instance that a handler has made would be sent with the field, and one that it has received without it.
+msgspec leaves a default in the class, and so does not send it when the instance is encoded: an instance that
+a handler has made would be sent with the field, but an instance that it has received without it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from apiroutes.schemas.annotations import nodes
 
 __all__ = ["filler_of"]
 
-# Of a class, the defaults that are in it, and the fields with more instances inside.
+# For a class: the defaults that it contains, and the fields that contain more instances.
 _Classes = Mapping[type, "tuple[dict[str, Any], tuple[str, ...]]"]
 
 
@@ -52,7 +52,7 @@ def _may_lack(info: inspect.Type) -> bool:
 
 
 def _defaults_in(cls: Any) -> dict[str, Any]:
-    """Return the defaults of a dataclass that are attributes of the class; a class with slots has none."""
+    """Return the defaults of a dataclass that are attributes of the class; none for a class with slots."""
     if not dataclasses.is_dataclass(cls):
         return {}  # a class of attrs
     return {

@@ -1,7 +1,7 @@
 """Types as JSON Schema (2020-12).
 
-In: types, and whether each is sent or received. Out: their schemas, and by name those that they refer
-to. Raises what the library raises for a type without a schema.
+In: types, and whether each is sent or received. Out: their schemas, and by name the schemas that they refer
+to. For a type without a schema, raises the library's exception.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ def json_schemas(
 ) -> tuple[list[dict[str, Any]], Definitions]:
     """Return the JSON Schema of each type, and by name the schemas that they refer to.
 
-    Each type comes with whether it is sent (True) or received: a class has two schemas, `C-Output` and
-    `C-Input`, if it is both, in different forms. `reference` is the form of a reference, with `{name}` in
-    it.
+    Each type comes with whether it is sent (True) or received. A class has two schemas, `C-Output` and
+    `C-Input`, if it is sent and received in different forms. `reference` is the form of a reference, and
+    contains `{name}`.
     """
     is_model = [has_model(annotation) for annotation, _ in annotations]
     plain, definitions = plain_schemas(
@@ -33,8 +33,8 @@ def json_schemas(
     modelled, models = model_schemas(
         [pair for pair, by_pydantic in zip(annotations, is_model) if by_pydantic], reference
     )
-    # Both libraries name a schema after its class, so that two types may have one name. What both describe
-    # alike, such as an enum, is one schema.
+    # Both libraries name a schema after its class, so two types may have the same name. A type that both
+    # describe in the same way, such as an enum, is one schema.
     names = {}
     for name in models:
         names[name] = name
@@ -54,7 +54,7 @@ def json_schemas(
 def _require_tags(schema: Any, definitions: Definitions, reference: str) -> None:
     """Require the tag of each member of a tagged union.
 
-    pydantic does not where the tag has a default, although no member is found without it.
+    pydantic does not require a tag that has a default, although it finds no member without the tag.
     """
     if isinstance(schema, dict):
         discriminator = schema.get("discriminator")
@@ -72,10 +72,10 @@ def _require_tags(schema: Any, definitions: Definitions, reference: str) -> None
 
 
 def _give_items(schema: Any) -> None:
-    """Give tuples of a fixed length `items`, which linters ask for.
+    """Add `items`, which linters require, to tuples of a fixed length.
 
-    Their length says that nothing comes after `prefixItems`. Generators of clients do not know
-    `items: false`, and those that do not know `prefixItems` find the types of the items here.
+    Their length says that nothing comes after `prefixItems`. Client generators do not know `items: false`,
+    and generators that do not know `prefixItems` find the types of the items here.
     """
     if isinstance(schema, dict):
         parts = schema.get("prefixItems")

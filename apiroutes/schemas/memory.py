@@ -1,6 +1,6 @@
-"""Limits on what a large value costs to check, in memory and time.
+"""Limits on the cost of checking a large value, in memory and time.
 
-In: contents and values. Out: whether they are dense or small; collections of garbage put off.
+In: contents and values. Out: whether they are dense or small; garbage collections are postponed.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ def is_small(value: Any, most: int) -> bool:
 
 @contextlib.contextmanager
 def collecting_paused() -> Iterator[None]:
-    """Pause garbage collection, for work that makes many objects at once and frees them itself.
+    """Pause garbage collection, for work that creates many objects at once and frees them itself.
 
-    Each collection would walk all objects made so far, which is most of the time that a large body
-    costs. A process that has turned collection off keeps it off.
+    Each collection would walk all objects created so far, which is most of the time that a large body costs.
+    In a process that has turned collection off, it stays off.
     """
     if not gc.isenabled():
         yield

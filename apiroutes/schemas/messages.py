@@ -1,6 +1,6 @@
-"""Messages of the decoder, and the words for them that quote nothing of the value.
+"""Messages of the decoder, and messages in their place that do not quote the value.
 
-In: an error of msgspec's. Out: its message and path; a message for the client.
+In: an error of msgspec. Out: its message and path; a message for the client.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from msgspec import inspect
 
 __all__ = ["Violation", "public_message", "violation_of"]
 
-# The decoder's message, which may quote the value, and the path from the value to the part that it is
-# about, as `.items[3].price`; the path is empty for the value itself.
+# The decoder's message, which may quote the value, and the path from the value to the part that it concerns,
+# such as `.items[3].price`; the path is empty for the value itself.
 Violation = tuple[str, str]
 
 
@@ -24,7 +24,7 @@ def violation_of(error: Exception) -> Violation:
 
 
 def public_message(message: str, info: inspect.Type) -> str:
-    """Return the message about a value of the type without the value, which three messages quote."""
+    """Return the message about a value of the type, without the value, which three messages quote."""
     if message.startswith("Invalid enum value"):
         return _expected(_values(info)) or "Invalid enum value"
     if message.startswith("Invalid value"):

@@ -1,9 +1,9 @@
 """Mismatches of a value with its type, and how many of them are reported.
 
-In: places and messages. Out: the same, bounded in number and length. Raises DoesNotFit and SchemaError.
+In: places and messages. Out: the same, limited in number and length. Raises DoesNotFit and SchemaError.
 
-A client decides how much of its request does not fit, and how long the names in it are. The response
-stays small all the same: it tells a developer where to look, and a hundred places are enough for that.
+A client decides how much of its request does not fit, and how long the names in it are. Still, the response
+stays small: it tells a developer where to look, for which a hundred places are enough.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Mismatch = tuple[str, str]
 
 MOST_MISMATCHES = 100
 _MOST_BYTES = 48_000  # of all mismatches of a request as JSON, so that the whole response is below 64 KB
-_LONGEST_MESSAGE = 1_000  # characters; an enum may have more values than anybody reads
+_LONGEST_MESSAGE = 1_000  # characters; an enum may have too many values to read
 _LONGEST_PLACE = 100  # characters, of names that a client chose
 
 
@@ -44,7 +44,7 @@ class DoesNotFit(Exception):
 
 
 def bounded(mismatches: Iterable[Mismatch]) -> list[Mismatch]:
-    """Return the first mismatches, as many as a response has room for, and at least one if there are any."""
+    """Return the first mismatches, as many as fit into a response, and at least one if there are any."""
     reported: list[Mismatch] = []
     room = _MOST_BYTES
     for place, message in mismatches:
@@ -59,7 +59,7 @@ def bounded(mismatches: Iterable[Mismatch]) -> list[Mismatch]:
 
 
 def _readable(text: str) -> str:
-    """Return a string that UTF-8 can encode, cut if it is long."""
+    """Return a string that UTF-8 can encode, shortened if it is long."""
     return _cut(text, _LONGEST_MESSAGE).encode("utf-8", "replace").decode()
 
 
@@ -68,12 +68,12 @@ def _cut(text: str, length: int) -> str:
 
 
 def inside(place: str, name: str) -> str:
-    """Return the place of a part that the client named, cut if it grows long."""
+    """Return the place of a part that the client named, shortened if it grows long."""
     return _cut(f"{place}.{name}", max(_LONGEST_PLACE, len(place) + 1))
 
 
 def place_of(place: str, parts: Iterable[str | int]) -> str:
-    """Return the place that names and indexes lead to from another one, cut if it grows long."""
+    """Return the place to which names and indexes lead from another place, shortened if it grows long."""
     for part in parts:
         if len(place) > _LONGEST_PLACE:
             return place if place.endswith("…") else place + "…"

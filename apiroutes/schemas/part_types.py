@@ -1,7 +1,7 @@
 """The types of a value's parts, which are looked up once for each annotation.
 
-In: an annotation, and a value for it. Out: what msgspec knows of the type, the member of a union that
-the value stands for, the types of fields.
+In: an annotation, and a value for it. Out: msgspec's description of the type, the member of a union that the
+value represents, the types of fields.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ __all__ = ["PartTypes", "is_array_like"]
 class PartTypes:
     """A cache of types.
 
-    It is keyed by identity, as an annotation need not have a hash, and keeps each annotation, so that no
-    other can get its identity.
+    It is keyed by identity, because an annotation may be unhashable, and keeps each annotation, so that no
+    other object can get its identity.
     """
 
     def __init__(self) -> None:
@@ -34,7 +34,7 @@ class PartTypes:
         return known[1]
 
     def resolve(self, annotation: Any, value: Any) -> Any:
-        """Return an annotation without Annotated and NewType; of a union, the only member for the value."""
+        """Return an annotation without Annotated and NewType; for a union, the only member for the value."""
         while True:
             if get_origin(annotation) is Annotated:
                 annotation = get_args(annotation)[0]
@@ -49,7 +49,7 @@ class PartTypes:
                 return annotation
 
     def _may_be(self, info: inspect.Type, value: Any) -> bool:
-        """Return whether a container can be meant as the type, judged by its kind and its tag."""
+        """Return whether a container may be meant as the type, judging by its kind and tag."""
         if isinstance(info, inspect.Metadata):
             return self._may_be(info.type, value)
         if isinstance(info, inspect.UnionType):
@@ -88,7 +88,7 @@ def _bare(hint: Any) -> Any:
 
 
 def _with_arguments(hint: Any, arguments: Mapping[Any, Any]) -> Any:
-    """Return the hint of a generic type's field with the type's arguments for its variables."""
+    """Return the hint of a generic type's field, with the type's arguments in place of its variables."""
     if hint in arguments:
         return arguments[hint]
     parameters = getattr(hint, "__parameters__", ())

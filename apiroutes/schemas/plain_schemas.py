@@ -1,10 +1,10 @@
-"""msgspec's types as JSON Schema: what its own generator says, and what it leaves out.
+"""msgspec's types as JSON Schema: the result of its own generator, and what that leaves out.
 
-In: types, and whether each is sent or received. Out: their schemas, and by name those that they refer to.
-Raises what msgspec raises for a type without a schema.
+In: types, and whether each is sent or received. Out: their schemas, and by name the schemas that they refer
+to. For a type without a schema, raises msgspec's exception.
 
-msgspec describes a value as it is received. A value that is sent has all of its fields, those with defaults
-too, so that a class that is sent as well as received may need two schemas.
+msgspec describes a value as it is received. A value that is sent has all of its fields, also fields with
+defaults, so a class that is both sent and received may need two schemas.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ Definitions = dict[str, dict[str, Any]]
 def plain_schemas(
     wanted: Sequence[tuple[Any, bool]], reference: str
 ) -> tuple[list[dict[str, Any]], Definitions]:
-    """Return the JSON Schema of each type as it is sent (True) or received, and those they refer to.
+    """Return the JSON Schema of each type as it is sent (True) or received, and the schemas they refer to.
 
-    `reference` is the form of a reference, with `{name}` in it. A class that is sent in another form than
-    it is received in has two schemas, `C-Output` and `C-Input`.
+    `reference` is the form of a reference, and contains `{name}`. A class that is sent in a different form
+    than it is received has two schemas, `C-Output` and `C-Input`.
     """
     infos = [info_of(annotation) for annotation, _ in wanted]
     classes: dict[Any, inspect.Type] = {
@@ -45,7 +45,7 @@ def plain_schemas(
     }
     types = [annotation for annotation, _ in wanted]
     described, definitions = msgspec.json.schema_components([*types, *classes], ref_template=reference)
-    schemas = copy.deepcopy(list(described))  # which may share parts with the project's own `Meta`
+    schemas = copy.deepcopy(list(described))  # these may share parts with the project's own `Meta`
     definitions = copy.deepcopy(definitions)
     for info, schema in zip(infos, schemas):
         _complete(schema, info)
@@ -60,7 +60,7 @@ def plain_schemas(
 def _split(
     schemas: Sequence[tuple[dict[str, Any], bool]], received: Definitions, sent: Definitions, reference: str
 ) -> tuple[list[dict[str, Any]], Definitions]:
-    """Return the schemas and definitions with two names for a class that has two forms, both of them used."""
+    """Return the schemas and definitions, with two names for a class that is used in two forms."""
     forms = {False: (received, "-Input"), True: (sent, "-Output")}
     used = {
         direction: _reachable(
@@ -87,7 +87,7 @@ def _split(
 
 
 def _reachable(schemas: Iterable[Any], definitions: Definitions, reference: str) -> set[str]:
-    """Return the names that schemas refer to, directly or through others."""
+    """Return the names to which schemas refer, directly or through others."""
     reached: set[str] = set()
     waiting = [name for schema in schemas for name in names_in(schema, reference)]
     while waiting:
@@ -102,13 +102,14 @@ def _reachable(schemas: Iterable[Any], definitions: Definitions, reference: str)
 
 
 def _complete(schema: dict[str, Any], info: inspect.Type) -> None:
-    """Add to a schema what generators of clients look for: formats of dates, types of enums."""
+    """Add to a schema what client generators expect: formats of dates, types of enums."""
     while isinstance(info, inspect.Metadata):
         info = info.type
     if "$ref" in schema:
         return
     if isinstance(info, inspect.DateTimeType):
-        # A time without a zone is taken too, which the format does not allow; clients need it all the same.
+        # A time without a zone is accepted too, which the format does not allow; clients need the format
+        # anyway.
         schema.setdefault("format", "date-time")
     elif isinstance(info, inspect.TimeType):
         schema.setdefault("format", "time")
@@ -118,7 +119,7 @@ def _complete(schema: dict[str, Any], info: inspect.Type) -> None:
         for part, item_type in zip(schema.get("prefixItems", ()), info.item_types):
             _complete(part, item_type)
     elif isinstance(info, inspect.DictType):
-        # Generators of clients take an object without this for an empty one.
+        # Client generators treat an object without this as empty.
         values = schema.setdefault("additionalProperties", True)
         if values is not True:
             _complete(values, info.value_type)
@@ -129,7 +130,7 @@ def _complete(schema: dict[str, Any], info: inspect.Type) -> None:
 
 
 def _complete_union(schema: dict[str, Any], info: inspect.UnionType) -> None:
-    # Structs are references, which come after the other members; None has no place of its own.
+    # Structs are references, which come after the other members; None has no fixed position.
     members = [part for part in info.types if not isinstance(part, inspect.NoneType) and not _is_object(part)]
     parts = [part for part in schema.get("anyOf", ()) if part.get("type") != "null"]
     for part, member in zip(parts, members):
@@ -143,9 +144,11 @@ def _is_object(info: inspect.Type) -> bool:
 
 
 def _complete_definition(schema: dict[str, Any], info: Any) -> None:
-    """Add to the schema of a class what its fields lack."""
+    """Complete the fields in the schema of a class."""
     if isinstance(info, inspect.EnumType):
-        schema["enum"] = [member.value for member in info.cls]  # in their own order, as pydantic has them
+        schema["enum"] = [
+            member.value for member in info.cls
+        ]  # in the order of their definition, as in pydantic
         _add_type(schema)
         return
     tag_field = getattr(info, "tag_field", None)
@@ -166,7 +169,7 @@ def _const(value: Any) -> dict[str, Any]:
 
 
 def _add_type(schema: dict[str, Any]) -> None:
-    """Add the type of an enum's values, if they are of one."""
+    """Add the type of an enum's values, if all have the same type."""
     kinds = {type(value) for value in schema["enum"]}
     if len(kinds) == 1 and kinds <= _TYPE_NAMES.keys():
         schema.setdefault("type", _TYPE_NAMES[kinds.pop()])

@@ -25,8 +25,8 @@ INDEX = r"\[(\d+)\]"  # the first step of a path into a list
 class Probe:
     """Converts values and counts how often; `strict` is msgspec's.
 
-    With `piece`, at most so many parts are converted at once, to bound the memory. A violation that
-    shows only when a larger part is converted as a whole, such as a check of its class, is then missed.
+    With `piece`, at most so many parts are converted at once, to limit memory. Then it misses a violation
+    that appears only when a larger part is converted as a whole, such as a check of its class.
     """
 
     def __init__(self, types: PartTypes, strict: bool, piece: int | None = None) -> None:

@@ -43,13 +43,13 @@ from apiroutes.schemas.texts import with_lists
 
 __all__ = ["ModelSchema", "model_of_fields", "model_schemas"]
 
-# pydantic collects all mismatches of a value that can have at most this many: as many as the value has
+# pydantic collects all mismatches of a value that can have at most this many: the number of the value's
 # parts, times the nodes of its type.
 _FEW_MISMATCHES = 100_000
 
 
 class ModelSchema:
-    """Checks values by pydantic against a type that contains a model."""
+    """Checks values with pydantic against a type that contains a model."""
 
     def __init__(self, annotation: Any) -> None:
         self.annotation = annotation
@@ -57,7 +57,7 @@ class ModelSchema:
         self._error: type[Exception] = pydantic.ValidationError
         try:
             with warnings.catch_warnings():
-                # What pydantic would ignore, such as an alias of what is no field, is no constraint.
+                # Metadata that pydantic would ignore, such as an alias outside a field, is not a constraint.
                 warnings.filterwarnings("error", message=".*has no effect in the context")
                 self._adapter = pydantic.TypeAdapter(annotation)
             self._schema = self._adapter.core_schema
@@ -73,8 +73,8 @@ class ModelSchema:
         self._first = _compiled(fast) or self._adapter
         self._dry = None if calls_functions(self._schema) else _compiled(without_parts(fast))
         self._most = _FEW_MISMATCHES // max(1, size_of(self._schema))
-        # Fields may be called otherwise where they are read than where they are written. Before its version
-        # 2.11 pydantic reads no field by its own name.
+        # Fields may have different names when they are read and when they are written. Before version 2.11,
+        # pydantic reads no field by its own name.
         has_names = "by_name" in inspect.signature(self._adapter.validate_json).parameters
         self._names_for_dump = {"by_alias": not has_names}
         self._names_for_load = {"by_alias": False, "by_name": True} if has_names else {}
@@ -96,7 +96,7 @@ class ModelSchema:
             return self._checked(self._first.validate_python, value, place)
 
     def fits(self, value: Any) -> bool:
-        """Return whether a value is of the type as it is, such as a model's instance, however it is sent."""
+        """Return whether a value is already of the type, such as a model's instance, however it is sent."""
         try:
             self._adapter.validate_python(value)
         except self._error:
@@ -104,7 +104,7 @@ class ModelSchema:
         return True
 
     def dump(self, value: Any) -> Any:
-        """Return a value as JSON has it, for `load`. Raises ValueError if it cannot be."""
+        """Return a value as JSON data, for `load`. Raises ValueError if that is impossible."""
         names = self._names_for_dump
         return self._adapter.dump_python(value, mode="json", round_trip=True, warnings=False, **names)
 
@@ -125,21 +125,21 @@ def _pydantic() -> Any:
     try:
         import pydantic
     except ImportError:
-        raise SchemaError("constraints of annotated_types are checked by pydantic: install it") from None
+        raise SchemaError("pydantic checks the constraints of annotated_types: install it") from None
     return pydantic
 
 
 def _reason(error: Exception) -> str:
-    """Return what pydantic says about a type, without its advice, which is for its own users."""
+    """Return pydantic's message about a type, without its advice, which is for pydantic's own users."""
     return str(error).split("\n\n")[0].partition(". Set `arbitrary_types_allowed")[0].strip().rstrip(".")
 
 
 def model_of_fields(fields: Mapping[str, tuple[Any, Any]]) -> ModelSchema:
     """Return the schema of several parameters, each with its annotation and its default (`...` for none).
 
-    They become a model, so that a `Field` means what it means there. The model's fields are numbered, as
-    a parameter may have any name, and each is called by the parameter's name or by the alias of its
-    `Field`. Raises SchemaError, and DoesNotFit for a default.
+    They become a model, so that a `Field` has the same meaning as in a model. The model's fields are
+    numbered, because a parameter may have any name; each has the parameter's name, or the alias of its
+    `Field`, as its alias. Raises SchemaError, and DoesNotFit for a default.
     """
     pydantic = _pydantic()
     for annotation, _ in fields.values():
@@ -157,7 +157,7 @@ def model_of_fields(fields: Mapping[str, tuple[Any, Any]]) -> ModelSchema:
     try:
         schema.convert({}, "")
     except DoesNotFit as error:
-        # The place of a default is the field, and that of a value which is missing the parameter.
+        # The place of a default is the field; the place of a missing value is the parameter.
         wrong = [(place[1:], message) for place, message in error.mismatches if place[1:] in names]
         if wrong:
             raise DoesNotFit([(names[field], message) for field, message in wrong]) from None
@@ -165,7 +165,7 @@ def model_of_fields(fields: Mapping[str, tuple[Any, Any]]) -> ModelSchema:
 
 
 def _compiled(schema: Any) -> Any:
-    """Return pydantic's SchemaValidator for a changed core schema, None if it cannot make one."""
+    """Return pydantic's SchemaValidator for a changed core schema, None if pydantic cannot make it."""
     try:
         # The False keeps pydantic from using the model's own SchemaValidator, of the unchanged schema.
         return sys.modules["pydantic_core"].SchemaValidator(schema, None, False)
@@ -174,7 +174,7 @@ def _compiled(schema: Any) -> Any:
 
 
 def _mismatches(error: Any, place: str) -> Iterator[Mismatch]:
-    """Yield the first mismatches. Many errors are read from JSON, one by one, to spare an object for each."""
+    """Yield the first mismatches. Many errors are read from JSON, one by one, to save an object for each."""
     if error.error_count() <= MOST_MISMATCHES:
         errors = iter(error.errors(include_input=False, include_url=False, include_context=False))
     else:
@@ -198,9 +198,9 @@ def _items(text: str) -> Iterator[Any]:
 def model_schemas(
     wanted: Sequence[tuple[Any, bool]], reference: str
 ) -> tuple[list[dict[str, Any]], dict[str, dict[str, Any]]]:
-    """Return the JSON Schema of each type as it is sent (True) or received, and by name those they refer to.
+    """Return the JSON Schema of each type as it is sent (True) or received, and the schemas they refer to.
 
-    A model that is sent in another form than it is received in has two schemas, which pydantic names
+    A model that is sent in a different form than it is received has two schemas, which pydantic names
     `M-Output` and `M-Input`.
     """
     if not wanted:
@@ -218,7 +218,7 @@ def model_schemas(
 
 
 def _generator() -> Any:
-    """Return pydantic's generator of schemas, for which a model that is sent has its fields with defaults."""
+    """Return pydantic's schema generator, in which a model that is sent has its fields with defaults."""
     base: Any = _pydantic().json_schema.GenerateJsonSchema
 
     class Generator(base):  # type: ignore[misc]

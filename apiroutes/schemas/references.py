@@ -1,4 +1,4 @@
-"""References in JSON Schemas: which there are, and the same schemas with others in their place.
+"""References in JSON Schemas: finds and replaces them.
 
 In: a schema, or any data for JSON that contains schemas. Out: names, or a changed copy.
 """
@@ -12,7 +12,7 @@ __all__ = ["names_in", "references_in", "with_references"]
 
 
 def references_in(value: Any) -> Iterator[str]:
-    """Yield every reference: of a `$ref`, and of a discriminator (OpenAPI 3.1 section 4.8.25)."""
+    """Yield every reference: in a `$ref`, and in a discriminator (OpenAPI 3.1 section 4.8.25)."""
     if isinstance(value, dict):
         for key, part in value.items():
             if key == "$ref" and isinstance(part, str):
@@ -27,7 +27,7 @@ def references_in(value: Any) -> Iterator[str]:
 
 
 def names_in(schema: Any, reference: str) -> list[str]:
-    """Return the names in the references of a schema; `reference` is their form, with `{name}` in it."""
+    """Return the names in the references of a schema; `reference` is their form, and contains `{name}`."""
     before, after = reference.split("{name}")
     return [
         target[len(before) : len(target) - len(after)]
@@ -37,7 +37,7 @@ def names_in(schema: Any, reference: str) -> list[str]:
 
 
 def with_references(value: Any, references: Mapping[str, str]) -> Any:
-    """Return a copy with the new references for the old ones."""
+    """Return a copy with new references in place of the old ones."""
     if isinstance(value, dict):
         return {
             key: references.get(part, part)

@@ -3,8 +3,8 @@
 In: a type, or the types of several fields. Out: a schema, which checks values. Raises SchemaError for a
 type that no value can be checked against; the schemas raise DoesNotFit.
 
-A value that fits is converted by one call of a compiled decoder. Only a value that does not is gone
-through twice, to find all its mismatches: the decoder stops at the first.
+A value that fits is converted by one call of a compiled decoder. Only a value that does not fit is examined a
+second time, to find all its mismatches: the decoder stops at the first.
 """
 
 from __future__ import annotations
@@ -42,17 +42,17 @@ class Schema(Protocol):
 
     @property
     def takes_list(self) -> bool:
-        """Whether it is a list, a set or a tuple, which may be optional."""
+        """Whether it is a list, a set or a tuple, possibly optional."""
         ...
 
     @property
     def names_of_fields(self) -> tuple[Sequence[str], ...]:
-        """The names of each field of the objects that the type has, if it has fields: the first is usual."""
+        """The names of each field of the type's objects, if it has fields: the first is the usual name."""
         ...
 
     @property
     def required_names(self) -> tuple[str, ...]:
-        """The names that a mapping must have to fit."""
+        """The names that a mapping must contain to fit."""
         ...
 
     def decode(self, content: bytes, place: str = "body") -> Any:
@@ -60,11 +60,11 @@ class Schema(Protocol):
         ...
 
     def convert(self, value: Any, place: str) -> Any:
-        """Return the value whose numbers, dates and the like are given as texts. Raises DoesNotFit."""
+        """Return the value, whose numbers, dates and the like are given as texts. Raises DoesNotFit."""
         ...
 
     def fits(self, value: Any) -> bool:
-        """Return whether a Python value is of the type as it is; False if only its JSON can tell."""
+        """Return whether a Python value is already of the type; False if only its JSON can tell."""
         ...
 
 
@@ -84,12 +84,12 @@ def schema_of(annotation: Any) -> Schema:
 
 
 def _because_of(node: inspect.Type, annotation: Any) -> str:
-    """Return why a type that contains a class of nobody's cannot be checked."""
+    """Return why a type that contains a class of neither library cannot be checked."""
     cls = getattr(node, "cls", None)
     if cls is None or cls is annotation:
         return ""
     if has_model(cls):
-        return f": `{named(cls)}` is pydantic's, and a Struct with it is not; make it a model or a dataclass"
+        return f": pydantic checks no Struct with `{named(cls)}`; make the Struct a model or a dataclass"
     return f" because of `{named(cls)}`"
 
 
@@ -98,7 +98,7 @@ def schema_of_fields(
 ) -> Callable[[Any, str], tuple[Any, ...]]:
     """Return a function that converts a mapping to the values of the fields, in their order.
 
-    `fields` are types of single values by name, of which each was checked; one with a default may be missing.
+    `fields` are types of single values by name, each checked already; a field with a default may be missing.
     """
     ordered = [
         (name, annotation, _field_default(defaults[name])) if name in defaults else (name, annotation)
@@ -111,7 +111,7 @@ def schema_of_fields(
 
 
 def _field_default(value: Any) -> Any:
-    """Return a default that no two requests share."""
+    """Return a default that requests do not share."""
     return msgspec.field(default_factory=lambda: list(value)) if isinstance(value, list) else value
 
 
@@ -134,7 +134,7 @@ class _MsgspecSchema:
 
     @property
     def names_of_fields(self) -> tuple[Sequence[str], ...]:
-        types = getattr(self._info, "types", (self._info,))  # those of a union
+        types = getattr(self._info, "types", (self._info,))  # the types of a union
         return tuple((field.encode_name,) for part in types for field in getattr(part, "fields", ()))
 
     @property
@@ -170,14 +170,14 @@ class _MsgspecSchema:
         return False
 
     def _error_of(self, value: Any, place: str, strict: bool, error: Exception) -> DoesNotFit:
-        """Return an exception with all mismatches, or else the one that the decoder stopped at."""
+        """Return an exception with all mismatches, or at least the one at which the decoder stopped."""
         violation = violation_of(error)
         mismatches = bounded(Search(strict).mismatches(value, self.annotation, place, violation))
         return DoesNotFit(mismatches or bounded([(place, public_message(violation[0], self._info))]))
 
 
 class _DataclassSchema(_MsgspecSchema):
-    """For a type that contains dataclasses, whose instances have a dict each and so take much memory."""
+    """For a type that contains dataclasses, whose instances take much memory, as each has a dict."""
 
     def __init__(self, annotation: Any, info: inspect.Type) -> None:
         super().__init__(annotation, info)

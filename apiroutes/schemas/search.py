@@ -2,10 +2,10 @@
 
 In: a value, its type, and the decoder's violation. Out: the mismatches, each with its place.
 
-A decoder goes through a document in order, stops at the first part that does not fit, and tells its
-path. So everything before that part fits and is not converted again: the search goes straight to it,
-and from there to what comes after it, on each level of its way out. Every part is converted about
-once, however deep it is, and the whole costs about as much as the decoder's own pass.
+A decoder reads a document in order, stops at the first part that does not fit, and reports its path. So
+everything before that part fits and is not converted again: the search goes straight to it, and from there to
+the parts after it, on each level on the way out. Every part is converted about once, however deep it is, and
+the whole search costs about as much as the decoder's own pass.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ __all__ = ["Search"]
 
 # Mismatches are searched for down to this depth.
 _DEEPEST = 32
-# The decoder does not tell which entry of a dict it stopped at, so that each dict on the way is gone
-# through again: at most this many, one inside another.
+# The decoder does not tell at which entry of a dict it stopped, so each dict on the way is examined again: at
+# most this many, one inside another.
 _MOST_DICTS = 8
-# Calls of the decoder. A search needs more only if nearly all of them report nothing.
+# Calls of the decoder. A search needs more only if nearly all calls report nothing.
 _MOST_CALLS = 5_000
 _FEW, _MANY = 64, 65_536  # items of a list that are converted at once
 
@@ -62,7 +62,7 @@ class Search:
     def mismatches(
         self, value: Any, annotation: Any, place: str, violation: Violation, level: _Level | None = None
     ) -> Iterator[Mismatch]:
-        """Yield the mismatches of a value, given its first violation: those of its parts, or else its own."""
+        """Yield the mismatches of a value, given its first violation: its parts' ones, or else its own."""
         level = level or _Level()
         if level.depth == _DEEPEST or level.dicts == _MOST_DICTS or self.probe.calls > _MOST_CALLS:
             yield place, public_message(violation[0], self.types.info(annotation))
@@ -73,8 +73,8 @@ class Search:
             yield first
             yield from parts
             return
-        # Of a name that occurs twice in an object, only the last value is left: the one that did not
-        # fit may be gone.
+        # If a name occurs twice in an object, only the last value is left: the value that did not fit may be
+        # gone.
         own = self.probe.look(value, annotation)
         if own is not None:
             message, path = own
@@ -118,7 +118,7 @@ class Search:
         violation: Violation,
         level: _Level,
     ) -> Iterator[Mismatch]:
-        """Yield those of items of one type, converted together: the longer they fit, the more at once."""
+        """Yield the mismatches of items of one type; the longer they fit, the more are converted at once."""
         several: Any = list[annotation]
         start, count = 0, _FEW
         known: Violation | None = violation if re.match(INDEX, violation[1]) else None
@@ -133,7 +133,7 @@ class Search:
             if index is None:
                 return
             start, count, known = start + int(index[1]), _FEW, None
-            if start >= len(values):  # the index is of an earlier list under the same name
+            if start >= len(values):  # the index belongs to an earlier list with the same name
                 start = 0
                 continue
             rest = message, path[index.end() :]
@@ -143,7 +143,7 @@ class Search:
     def _mismatches_of_positions(
         self, values: Sequence[Any], annotations: Sequence[Any], place: str, level: _Level
     ) -> Iterator[Mismatch]:
-        """Yield those of few items that have a type each."""
+        """Yield the mismatches of a few items, each with its own type."""
         for index, (value, annotation) in enumerate(zip(values, annotations)):
             violation = self.probe.look(value, annotation)
             if violation is not None:
@@ -175,14 +175,14 @@ class Search:
 
 
 def _progress(value: Mapping[str, Any], names: set[str], violation: Violation) -> tuple[str | None, set[str]]:
-    """Return how far the decoder came in an object: the field where it stopped, and those that fit."""
+    """Return how far the decoder got in an object: the field where it stopped, and the fields that fit."""
     message, path = violation
     stopped_at = max((name for name in names if _leads_to(name, path)), key=len, default=None)
     if stopped_at is not None:
         before = takewhile(lambda name: name != stopped_at, value)
         return stopped_at, names.intersection(before)
     if not path and message.startswith("Object missing required field"):
-        return None, names  # the decoder misses a field after all members
+        return None, names  # the decoder reports a missing field after all members
     return None, set()
 
 

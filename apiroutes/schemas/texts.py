@@ -1,6 +1,6 @@
-"""Texts of paths, queries and forms, before they are converted.
+"""Prepares texts from paths, queries and forms for their conversion.
 
-In: a mapping of texts. Out: the same, in the spellings that the decoder takes.
+In: a mapping of texts. Out: the same, in the spellings that the decoder accepts.
 """
 
 from __future__ import annotations
@@ -11,14 +11,15 @@ from typing import Any
 
 __all__ = ["with_lists", "with_plain_floats"]
 
-# Python's floats, of which JSON, and so the decoder, knows only those with digits on both sides of the dot.
+# Python's floats. JSON, and so the decoder, knows only floats with digits on both sides of the dot.
 _FLOAT = re.compile(r"([+-]?)(\d*)\.?(\d*)((?:[eE][+-]?\d+)?)", re.ASCII)
 
 
 def with_lists(value: Any, names: Sequence[str]) -> Any:
     """Return the mapping with a list for each of the names.
 
-    A form or a query has a text for a name that was sent once, and a list for one that was sent repeatedly.
+    A form or a query has a text for a name that was sent once, and a list for a name that was sent
+    repeatedly.
     """
     if not names or not isinstance(value, Mapping):
         return value
@@ -28,7 +29,7 @@ def with_lists(value: Any, names: Sequence[str]) -> Any:
 
 
 def with_plain_floats(value: Any, names: Sequence[str]) -> Any:
-    """Return the mapping with the floats of these names as JSON spells them: `.5` as `0.5`, `5.` as `5.0`."""
+    """Return the mapping with the floats of these names as JSON writes them: `.5` as `0.5`, `5.` as `5.0`."""
     if not names or not isinstance(value, Mapping):
         return value
     return {name: _plain(part) if name in names else part for name, part in value.items()}

@@ -1,4 +1,4 @@
-"""Who asks, and what they may: sign-in, other sites, webhooks; this room keeps nothing between requests."""
+"""Who asks, and what is allowed: sign-in, other sites, webhooks; this room keeps nothing between requests."""
 
 from apiroutes.security.any_of import any_of
 from apiroutes.security.api_key import api_key

@@ -1,6 +1,6 @@
-"""Several ways to sign in, of which any will do.
+"""Several ways to sign in, any of which is enough.
 
-In: steps. Out: one step. Raises TypeError and ValueError for steps that cannot be one.
+In: steps. Out: one step. Raises TypeError and ValueError for steps that cannot be combined.
 """
 
 from __future__ import annotations
@@ -44,13 +44,12 @@ def any_of(*steps: SignIn[Any], optional: bool = ...) -> SignIn[Any]: ...
 def any_of(*steps: SignIn[Any], optional: bool = False) -> SignIn[Any]:
     """Sign requests in by any of several steps: `any_of(bearer(verify), api_key(keys, header="X-API-Key"))`.
 
-    The first whose credentials came decides: wrong ones are refused, whatever else came. A 401 has the
+    The first step whose credentials came decides: wrong ones are refused, whatever else came. A 401 has the
     challenges of all. Raises ValueError for two steps that read the same credentials, and for an optional
-    one.
+    step.
 
     Args:
-        *steps: Two or more steps that sign in, as `bearer`, `jwt`, `basic`, `api_key` and `session_user` make
-            them.
+        *steps: Two or more steps that sign in, from `bearer`, `jwt`, `basic`, `api_key` and `session_user`.
         optional: Whether a request without any credentials passes; its user is None.
     """
     if len(steps) < 2:
@@ -74,7 +73,7 @@ def any_of(*steps: SignIn[Any], optional: bool = False) -> SignIn[Any]:
 
 
 def _place(scheme: AuthScheme) -> tuple[Any, ...]:
-    """Return where a scheme has its credentials, with the name of a header as servers hand it on."""
+    """Return where a scheme has its credentials, with the name of a header as servers pass it on."""
     described = scheme.described
     place = (described["type"], described.get("scheme"), described.get("in"))
     name = str(described.get("name"))

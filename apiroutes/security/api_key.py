@@ -1,7 +1,7 @@
 """API keys, in a header of their own or in a cookie.
 
-In: a function that knows keys, or the keys themselves. Out: a step. Raises TypeError and ValueError for
-others, and ApiError 401 for a request without a valid key.
+In: a function that knows keys, or the keys themselves. Out: a step. Raises TypeError and ValueError for wrong
+arguments, and ApiError 401 for a request without a valid key.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ __all__ = ["api_key"]
 User = TypeVar("User")
 _No = Literal[False]
 
-# Visible ASCII without the comma, which two headers of a name have between them.
+# Visible ASCII without the comma, which separates two headers with one name.
 _IN_HEADER = r"[!-+\--~]+"
-# RFC 6265 section 4.1.1, without the percent sign, with which others are written.
+# RFC 6265 section 4.1.1, without the percent sign, which escapes other characters.
 _IN_COOKIE = r"[!#-$&-+\--:<-\[\]-~]+"
 _is_key = re.compile(_IN_HEADER).fullmatch
 
@@ -107,19 +107,19 @@ def api_key(
     """Sign requests in by a key, as middleware or as a dependency: `api_key(verify, header="X-API-Key")`.
 
     The user is `req.context["user"]`, or the value of a parameter: `user: Annotated[User, Depends(step)]`.
-    The key is in a header or in a cookie. There is none in the query: logs, histories and `Referer` keep
-    URLs. Raises TypeError for a function that cannot be called so, and ValueError for keys that are short or
-    guessable.
+    The key is in a header or in a cookie. It is never read from the query: logs, histories and `Referer`
+    keep URLs. Raises TypeError for a function that cannot be called with a key, and ValueError for keys that
+    are short or guessable.
 
     Args:
-        verify: A function: `verify(key)`, or `verify(key, req)`, returns the user, and None or False for a
-            key that is not valid; it may be a coroutine function. Or a key, a list of keys of one client, or
-            a dict of such by the client's name: then the user is that name, or `scheme_name`.
-        header: The header that has the key; either this or `cookie`.
-        cookie: The cookie that has the key.
+        verify: A function: `verify(key)`, or `verify(key, req)`, returns the user, or None or False for an
+            invalid key; it may be a coroutine function. Or a key, a list of one client's keys, or a dict of
+            these by the client's name: then the user is that name, or `scheme_name`.
+        header: The header that contains the key; either this or `cookie`.
+        cookie: The cookie that contains the key.
         optional: Whether a request without a key passes; its user is None. One with a wrong key is refused.
-        csrf: Whether routes get `csrf()`, for a key in a cookie: browsers send those with requests of other
-            sites too.
+        csrf: Whether routes get `csrf()`, for a key in a cookie: browsers send cookies with requests from
+            other sites too.
         scheme_name: The scheme's name in the OpenAPI document.
     """
     place, name = _place_of(header, cookie)

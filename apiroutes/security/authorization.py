@@ -17,8 +17,8 @@ MAX_CREDENTIALS = 8192
 def credentials_of(request: Request, scheme: str) -> object:
     """Return the credentials of a scheme, whose name is given in lower case.
 
-    None where none came: the header is absent, or of another scheme. MALFORMED where nothing follows the
-    scheme, or too much. Two headers are one by now, with a comma between them.
+    None if none came: the header is absent, or of another scheme. MALFORMED if nothing follows the scheme, or
+    too much. Two headers have been joined by now, with a comma between them.
     """
     header: str | None = request.environ.get("HTTP_AUTHORIZATION")
     if header is None:

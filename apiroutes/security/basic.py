@@ -1,7 +1,7 @@
 """Names and passwords: `Authorization: Basic …` (RFC 7617).
 
-In: a function that knows users, or their passwords. Out: a step. Raises TypeError and ValueError for others,
-and ApiError 401 for a request without a valid password.
+In: a function that knows users, or their passwords. Out: a step. Raises TypeError and ValueError for wrong
+arguments, and ApiError 401 for a request without a valid password.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _No = Literal[False]
 
 # RFC 7617 section 2: control characters are in neither.
 _has_control = re.compile("[\x00-\x1f\x7f]").search
-# Characters. NIST SP 800-63B-4 section 3.1.1.2, for passwords that are asked for alone.
+# Characters. NIST SP 800-63B-4 section 3.1.1.2, for passwords without a second factor.
 _SHORTEST = 15
 
 
@@ -100,17 +100,17 @@ def basic(
 
     The user is `req.context["user"]`, or the value of a parameter: `user: Annotated[User, Depends(step)]`.
     Browsers ask for name and password, and send them with every request from then on. Raises TypeError for a
-    function that cannot be called so, and ValueError for passwords that are short or guessable.
+    function that cannot be called with these, and ValueError for passwords that are short or guessable.
 
     Args:
-        verify: A function: `verify(name, password)`, or `verify(name, password, req)`, returns the user, and
-            None or False for what is wrong; it may be a coroutine function. Where it returns True, the user
-            is the name. Or a dict of passwords by name: all as they are, or all as `hash_password` has made
-            them.
+        verify: A function: `verify(name, password)`, or `verify(name, password, req)`, returns the user, or
+            None or False for a wrong name or password; it may be a coroutine function. If it returns True,
+            the user is the name. Or a dict of passwords by name: all in plain text, or all hashed by
+            `hash_password`.
         realm: The name that browsers show when they ask.
         optional: Whether a request without a name and password passes; its user is None. One with wrong ones
             is refused.
-        csrf: Whether routes get `csrf()`: browsers send the password with requests of other sites too.
+        csrf: Whether routes get `csrf()`: browsers send the password with requests from other sites too.
         scheme_name: The scheme's name in the OpenAPI document.
     """
     check_realm(realm)
@@ -121,7 +121,7 @@ def basic(
     else:
         known, never_waits = _known(verify)
     described = {"type": "http", "scheme": "basic"}
-    # Section 2.1: the one parameter beside the realm.
+    # Section 2.1: the only parameter besides the realm.
     challenge = challenge_of("Basic", realm=realm, charset="UTF-8")
     scheme = AuthScheme(
         scheme_name,
@@ -174,7 +174,7 @@ async def _named_later(found: Awaitable[Any], name: str) -> Any:
 
 
 def _known(passwords: object) -> tuple[Callable[[Any, Request], Any], bool]:
-    """Return what verifies by a dict of passwords, and whether it waits for nothing. Raises ValueError."""
+    """Return what verifies by a dict of passwords, and whether it never waits. Raises ValueError."""
     if not isinstance(passwords, Mapping):
         kind = type(passwords).__name__
         raise TypeError(f"basic was given a {kind}: write a function, or a dict of passwords by name")
@@ -196,7 +196,7 @@ def _known(passwords: object) -> tuple[Callable[[Any, Request], Any], bool]:
 
 
 def _read(passwords: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Return the names with their credentials, as a request has them."""
+    """Return the names with their credentials, as in a request."""
     for name, password in passwords.items():
         weakness = why_no_password(password) or weakness_of(password, _SHORTEST)
         if weakness is not None:

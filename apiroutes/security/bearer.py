@@ -1,7 +1,7 @@
 """Bearer tokens: `Authorization: Bearer …` (RFC 6750).
 
 In: a function that knows tokens, or the tokens themselves. Out: a step. Raises TypeError and ValueError for
-others, and ApiError 401 for a request without a valid token.
+wrong arguments, and ApiError 401 for a request without a valid token.
 """
 
 from __future__ import annotations
@@ -78,13 +78,13 @@ def bearer(
     """Sign requests in by a token, as middleware or as a dependency (RFC 6750).
 
     The user is `req.context["user"]`, or the value of a parameter: `user: Annotated[User, Depends(step)]`.
-    Raises TypeError for a function that cannot be called so, and ValueError for tokens that are short or
-    guessable.
+    Raises TypeError for a function that cannot be called with a token, and ValueError for tokens that are
+    short or guessable.
 
     Args:
-        verify: A function: `verify(token)`, or `verify(token, req)`, returns the user, and None or False for
-            a token that is not valid; it may be a coroutine function. Or a token, a list of tokens of one
-            client, or a dict of such by the client's name: then the user is that name, or `scheme_name`.
+        verify: A function: `verify(token)`, or `verify(token, req)`, returns the user, or None or False for
+            an invalid token; it may be a coroutine function. Or a token, a list of one client's tokens, or a
+            dict of these by the client's name: then the user is that name, or `scheme_name`.
         optional: Whether a request without a token passes; its user is None. One with a wrong token is
             refused.
         realm: The realm that a 401 names.
@@ -129,7 +129,7 @@ def bearer_scheme(
 
 
 def _token_of(request: Request) -> object:
-    """Return the token of a request. One that RFC 6750 does not know is malformed."""
+    """Return the token of a request. One that RFC 6750 does not allow is malformed."""
     token = credentials_of(request, "bearer")
     if isinstance(token, str) and _is_token(token) is None:
         return MALFORMED
@@ -143,8 +143,8 @@ def _owner_of(known: KnownSecrets, token: str, request: Request) -> str | None:
 def _challenge(realm: str, is_wrong: bool) -> str:
     """Return the challenge (RFC 6750 section 3).
 
-    A malformed token is an `invalid_token` too, by that section's words, and never a 400: `invalid_request`
-    is about tokens in several places, of which this scheme has one.
+    By that section, a malformed token is an `invalid_token` too, and never a 400: `invalid_request` is about
+    tokens in several places, and this scheme has only one.
     """
     if is_wrong:
         return challenge_of("Bearer", realm=realm, error="invalid_token")

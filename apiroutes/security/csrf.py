@@ -1,7 +1,7 @@
 """Requests that a browser sends for another site's page: refused, if their method may change anything.
 
 In: the origins of other sites that may send them. Out: middleware that passes a request on, or raises
-ApiError 403. Raises ValueError at start for what is no origin.
+ApiError 403. Raises ValueError at start for an invalid origin.
 
 Browsers say in `Sec-Fetch-Site` where a request comes from, and older ones, or pages without TLS, in
 `Origin`; no script can set either. So there is no token, and nothing to put into forms. The rules are those
@@ -40,9 +40,9 @@ _MOST_LOGGED = 200
 def csrf(*, trusted: Iterable[str] = ()) -> Middleware:
     """Refuse requests with unsafe methods that browsers send from other sites, with 403.
 
-    Requests of programs, which send neither `Sec-Fetch-Site` nor `Origin`, pass. A route gets it by itself if
-    a step of its chain trusts cookies, or what else browsers send unasked. Raises ValueError for what is not
-    an origin.
+    Requests from programs, which send neither `Sec-Fetch-Site` nor `Origin`, pass. A route gets it
+    automatically if a step of its chain trusts cookies, or other credentials that browsers send unasked.
+    Raises ValueError for an invalid origin.
 
     Args:
         trusted: Origins whose pages may send them, such as "https://app.example.com".
@@ -75,7 +75,7 @@ def _checking(trusted: frozenset[str], of_methods: _TrustedOf) -> Middleware:
         raise ExplainedRefusal(403, "Cross-origin request refused", remedy)
 
     def trusting(others: Iterable[str], of_methods: _TrustedOf) -> Middleware:
-        """Trust others as well; `of_methods` has what holds for single methods instead."""
+        """Trust other origins as well; `of_methods` has what holds for single methods instead."""
         more = trusted | _canonical(others)
         of_each = {
             method: None if origins is None else trusted | _canonical(origins)
@@ -95,13 +95,13 @@ def _canonical(origins: Iterable[str]) -> frozenset[str]:
 
 
 def _why_refused(environ: Environ, trusted: frozenset[str]) -> str | None:
-    """Return the header that tells that a request is of another site, for the log; None if it is not."""
+    """Return the header that shows that a request is from another site, for the log; None if it is not."""
     origin: str | None = environ.get("HTTP_ORIGIN")
     if origin is not None and trusted and (origin in trusted or _as_sent(origin) in trusted):
         return None
     site: str | None = environ.get("HTTP_SEC_FETCH_SITE")
     if site is not None:
-        if site in ("same-origin", "none"):  # of a page of this very origin, or of the user alone
+        if site in ("same-origin", "none"):  # from a page of this very origin, or from the user
             return None
         return f"Sec-Fetch-Site is {site[:_MOST_LOGGED]!r}, Origin {_shown(origin)}"
     if origin is None:
@@ -113,7 +113,7 @@ def _why_refused(environ: Environ, trusted: frozenset[str]) -> str | None:
 
 
 def _how_to_trust(environ: Environ) -> str | None:
-    """Return what to write where pages of the origin may send requests; None for what no page has."""
+    """Return what to write if pages of the origin may send requests; None for what is no page's origin."""
     origin: str = environ.get("HTTP_ORIGIN", "")
     known = _as_sent(origin) if len(origin) <= _MOST_LOGGED else None
     if known is None:

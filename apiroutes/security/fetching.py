@@ -1,9 +1,9 @@
 """A document of another server, read within a time and a size that hold for all of it.
 
 In: a URL. Out: the content of a 200, and for how long it may be kept. Raises FetchError for everything else.
-A socket's own time-out begins anew with each byte, so each step here gets what is left of the time. Only what
-comes before the connection may take longer: the look-up of a name, for as long as the system's resolver
-waits, and a server with several addresses, of which each is tried for the whole time.
+A socket's own time-out restarts with each byte, so each step here gets what is left of the time. Only what
+precedes the connection may take longer: the look-up of a name, as long as the system's resolver waits, and a
+server with several addresses, each of which is tried for the whole time.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class FetchError(Exception):
 
 
 class Document(NamedTuple):
-    """The content of a response. `max_age`: seconds for which it is fresh, None where it does not say."""
+    """The content of a response. `max_age`: seconds for which it is fresh, None if it does not say."""
 
     content: bytes
     max_age: float | None
@@ -76,7 +76,7 @@ def _read(response: Any, deadline: float, max_bytes: int) -> bytes:
         if len(pieces) > max_bytes:
             raise FetchError(f"it has more than {max_bytes} bytes")
         _left(deadline)
-    if response.length:  # bytes that were announced, and are missing
+    if response.length:  # bytes that were announced, but are missing
         raise FetchError("it ended too early")
     return bytes(pieces)
 
@@ -101,7 +101,7 @@ def _left(deadline: float) -> float:
     return left
 
 
-# -- connections whose time ends -----------------------------------------------------------------
+# -- connections with a deadline -----------------------------------------------------------------
 
 
 class _TimedHTTP(urllib.request.HTTPHandler):
@@ -141,7 +141,7 @@ def _timed(connection: type[http.client.HTTPConnection]) -> Callable[..., http.c
 
 
 class _TimedSocket:
-    """What a connection needs of a socket, of which each call gets what is left of the time."""
+    """The part of a socket that a connection needs; each call gets what is left of the time."""
 
     def __init__(self, sock: Any, deadline: float) -> None:
         self._sock = sock
@@ -180,7 +180,7 @@ class _TimedReader(io.RawIOBase):
 
 
 class _SameOriginRedirects(urllib.request.HTTPRedirectHandler):
-    """Follows redirects to the same scheme, host and port: those who answer elsewhere were not asked."""
+    """Follows redirects to the same scheme, host and port: no other server was asked."""
 
     max_redirections = _MOST_REDIRECTS
 

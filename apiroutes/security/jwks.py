@@ -1,12 +1,12 @@
 """The keys that an issuer publishes as a JWK Set (RFC 7517 section 5), kept in the process for a time.
 
 In: the URL of a JWK Set, and a token's algorithm and `kid`. Out: the keys to verify it with. Raises ApiError
-503 while there are no keys. A thread of its own reads the set, one at a time. A request waits for it where
-there is no key for its token, and no longer than the project allows.
+503 while there are no keys. A separate thread reads the set, one at a time. A request waits for it if there
+is no key for its token, and no longer than the project allows.
 
-A token may name any `kid`, so an unknown one has the set read anew at most once in ten seconds. While the
-issuer's server is gone or answers nonsense, the keys that are known stay in use for a day, and requests that
-have one do not wait for the next try.
+A token may name any `kid`, so an unknown one triggers a new reading at most once in ten seconds. While the
+issuer's server is gone or broken, the known keys stay in use for a day, and requests that have one do not
+wait for the next try.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ _log = logging.getLogger("apiroutes")
 
 _MAX_BYTES = 1024 * 1024
 _DEEPEST = 16
-# Seconds for which a set is fresh: where the response does not say, and the least and the most otherwise.
+# Seconds for which a set is fresh: if the response does not say, and otherwise at least and at most.
 _LIFETIME, _SHORTEST_LIFETIME, _LONGEST_LIFETIME = 600.0, 60.0, 3600.0
-# The part of that time after which it is read anew, in the background.
+# The part of that time after which it is read again, in the background.
 _REFRESH_AFTER = 0.8
 # Seconds for which known keys stay in use while the set cannot be read.
 _LONGEST_USE = 86400.0
@@ -45,7 +45,7 @@ _PAUSE = 10.0
 
 
 class _Kept(NamedTuple):
-    """Keys with the times, of the monotonic clock, at which they are to be read anew."""
+    """Keys with the times, of the monotonic clock, at which they are to be read again."""
 
     keys: KeySet
     refresh_at: float
@@ -88,7 +88,7 @@ class PublishedKeys:
         return None if not found and self._may_be_read(now) else found
 
     def wait(self, algorithm: str, name: str | None) -> Sequence[Verify]:
-        """Return the keys for a token, once the set has been read if it may be. Raises ApiError 503."""
+        """Return the keys for a token, after reading the set if that is due. Raises ApiError 503."""
         reading = self._begin()
         if reading is not None:
             mailbox = native_threads.mailbox()
@@ -110,7 +110,7 @@ class PublishedKeys:
         return is_running or now >= self._next_reading
 
     def _has_just_failed(self, now: float) -> bool:
-        """Return whether the reading before failed, and it is time for the next one, or was a moment ago."""
+        """Return whether the last reading failed, and the next one is due, or was due a moment ago."""
         return self._has_failed and now < self._next_reading + _PAUSE
 
     def _begin(self) -> _Reading | None:
@@ -128,7 +128,7 @@ class PublishedKeys:
             self._next_reading = now + _PAUSE
             self._reading = reading = _Reading(self._seconds)
         try:
-            # Under gevent a greenlet, as its sockets want it.
+            # Under gevent a greenlet, as its sockets require.
             threading.Thread(target=self._read, args=(reading,), name="apiroutes-jwks", daemon=True).start()
         except RuntimeError as error:  # no more threads can start
             self._note_failure(str(error))
@@ -145,7 +145,7 @@ class PublishedKeys:
             self._note_failure(str(error))
         except ApiError:
             self._note_failure("it is not JSON")
-        except Exception as error:  # the thread shall tell it as any other failure
+        except Exception as error:  # the thread shall report it like any other failure
             self._note_failure(str(error) if type(error) is ValueError else one_line(error))
         finally:
             reading.note_end()
@@ -155,7 +155,7 @@ class PublishedKeys:
         self._kept = _Kept(keys, now + _REFRESH_AFTER * lifetime, now + lifetime, now + _LONGEST_USE)
         if keys.is_empty:
             algorithms = ", ".join(self._algorithms)
-            # Record: The keys at `jwks_url` have none for the algorithms of `jwt`.
+            # Record: The JWK Set at `jwks_url` has no key for the algorithms of `jwt`.
             _log.warning("the JWK Set at %s has no key for %s: no token is valid", self._url, algorithms)
         elif self._has_failed:
             # Record: The keys at `jwks_url` can be read again.
@@ -176,7 +176,7 @@ class PublishedKeys:
 
 
 def published_keys(url: object, algorithms: Sequence[str], seconds: float, allow_http: bool) -> PublishedKeys:
-    """Return the keys at a URL. Raises TypeError, and ValueError for what would not be safe."""
+    """Return the keys at a URL. Raises TypeError, and ValueError for a URL that is not safe."""
     if any(algorithm.startswith("HS") for algorithm in algorithms):
         raise ValueError(
             "jwt(jwks_url=...) publishes its keys, and HS256, HS384 and HS512 need a secret: "

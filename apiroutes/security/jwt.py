@@ -1,8 +1,8 @@
 """JSON Web Tokens as bearer tokens: `Authorization: Bearer …` (RFC 6750, RFC 7519, RFC 8725).
 
-In: the keys of an issuer, or where it publishes them, and what its tokens say. Out: a step. Raises TypeError,
-ValueError and ImportError for what a project gives, ApiError 401 for a request without a valid token, and 503
-while the keys are out of reach. Why a token was refused is in the log, at the level debug.
+In: the keys of an issuer, or where it publishes them, and what its tokens contain. Out: a step. Raises
+TypeError, ValueError and ImportError for wrong arguments, ApiError 401 for a request without a valid token,
+and 503 while the keys are out of reach. The log says why a token was refused, at the level debug.
 """
 
 from __future__ import annotations
@@ -157,27 +157,27 @@ def jwt(
 
     The user is `req.context["user"]`, or the value of a parameter: `user: Annotated[dict, Depends(step)]`. A
     token must have `exp`. `require` finds the scopes in the claims `scope` (RFC 8693 section 4.2) and `scp`.
-    Raises TypeError and ValueError for what cannot be or is not safe, and ImportError without PyJWT.
+    Raises TypeError and ValueError for arguments that are wrong or not safe, and ImportError without PyJWT.
 
     Args:
         key: A secret, a public key as PEM, a list of several, or a mapping of their names (`kid`) to keys;
             None with `jwks_url`.
-        algorithms: Those that the issuer signs with, such as `["RS256"]`.
+        algorithms: The algorithms that the issuer signs with, such as `["RS256"]`.
         audience: The values of `aud` that are accepted, one or several; with None a token with `aud` is
             refused, as it is meant for others.
-        issuer: The values of `iss` that are accepted, one or several; with None the token may be of anybody
-            who has the key.
+        issuer: The values of `iss` that are accepted, one or several; with None the token may come from
+            anybody who has the key.
         jwks_url: Where the issuer publishes its keys.
-        user: A function: `user(claims)`, or `user(claims, req)`, returns the user, and None or False to
+        user: A function: `user(claims)`, or `user(claims, req)`, returns the user, or None or False to
             refuse the token; it may be a coroutine function. Without it the user is the claims, a read-only
             mapping.
-        optional: Whether a request without a token passes; its user is None. One with a wrong token is
-            refused.
-        required: The claims that a token must have beside `exp`.
+        optional: Whether a request without a token passes; its user is None. One with an invalid
+            token is refused.
+        required: The claims that a token must have besides `exp`.
         types: The values of `typ` that are accepted, such as `["at+jwt"]` of RFC 9068; None for "JWT",
-            "at+jwt" and a token without one.
+            "at+jwt" and a token without `typ`.
         leeway: The time by which clocks may differ, in seconds or as a timedelta.
-        timeout: How long a request waits for the keys of `jwks_url` at most, in seconds or as a timedelta.
+        timeout: How long a request waits at most for the keys of `jwks_url`, in seconds or as a timedelta.
         allow_http: Whether `jwks_url` may be http.
         realm: The realm that a 401 names.
         scheme_name: The scheme's name in the OpenAPI document.
@@ -218,7 +218,7 @@ def _step(
     return make_sign_in("jwt", [scheme], is_optional=is_optional, source=user)
 
 
-# -- what a project gives ------------------------------------------------------------------------
+# -- a project's arguments ------------------------------------------------------------------------
 
 
 def _algorithms(algorithms: object) -> tuple[str, ...]:
@@ -228,7 +228,7 @@ def _algorithms(algorithms: object) -> tuple[str, ...]:
 
 
 def _keys(key: object, url: str | None, algorithms: tuple[str, ...], seconds: float, allow_http: bool) -> Any:
-    """Return where the keys are found. Raises TypeError and ValueError."""
+    """Return the source of the keys. Raises TypeError and ValueError."""
     from apiroutes.security.token_keys import keys_of
 
     if (key is None) == (url is None):

@@ -1,7 +1,7 @@
 """Secrets that a project knows, and who has them.
 
-In: secrets, as a project sets them. Out: the name of who has one. Raises ValueError and TypeError for secrets
-that are missing, short or guessable; the message never has any part of one.
+In: secrets, as a project sets them. Out: the name of a secret's owner. Raises ValueError and TypeError for
+secrets that are missing, short or guessable; the message never has any part of one.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from apiroutes.secret_keys import Secret, weakness_of
 
 __all__ = ["KnownSecrets", "Secrets", "read_secrets"]
 
-# A secret, several of one client, so that one can replace another, or those of each client by its name.
+# A secret, several of one client, so that one can replace another, or each client's secrets by its name.
 Secrets = Union[str, Sequence[str], Mapping[str, Union[str, Sequence[str]]]]
 
-# Characters. As letters, digits, `-` and `_` that are drawn they have 132 bits: a chance of at most 2^-128 to
-# be guessed, which RFC 6749 section 10.10 demands.
+# Characters. Random letters, digits, `-` and `_` have 132 bits: the chance of guessing them is at most
+# 2^-128, as RFC 6749 section 10.10 demands.
 _SHORTEST = 22
 
 
 class KnownSecrets(Secret):
-    """The digests of secrets, each with the name of who has it."""
+    """The digests of secrets, each with its owner's name."""
 
     __slots__ = ("_digests",)
 
@@ -39,9 +39,9 @@ class KnownSecrets(Secret):
         object.__setattr__(self, "_digests", tuple(digests))
 
     def owner_of(self, secret: str) -> str | None:
-        """Return the name of who has a secret; None where nobody has. It takes as long for any.
+        """Return the name of a secret's owner; None for an unknown secret. It always takes equally long.
 
-        All are compared, by digests, which are of one length.
+        All are compared, by digests of equal length.
         """
         digest, owner = _digest(secret), None
         for name, known in self._digests:
@@ -58,9 +58,9 @@ def _digest(secret: str) -> bytes:
 
 
 def read_secrets(secrets: object, default_name: str, characters: str) -> Iterator[tuple[str, str]]:
-    """Yield each secret with its owner's name, which is `default_name` where there is none.
+    """Yield each secret with its owner's name, which is `default_name` if it has no name.
 
-    `characters` is a regular expression of what a request can carry. Raises ValueError and TypeError.
+    `characters` is a regular expression for what a request can carry. Raises ValueError and TypeError.
     """
     named: Mapping[object, object] = secrets if isinstance(secrets, Mapping) else {default_name: secrets}
     if not named:

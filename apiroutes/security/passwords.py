@@ -1,8 +1,8 @@
 """Passwords of users, kept as hashes: Argon2id with RFC 9106's second recommended option (section 4).
 
-In: passwords, and the hashes that a project keeps. Out: hashes, and whether a password fits one. Raises
+In: passwords, and the hashes that a project keeps. Out: hashes, and whether a password matches one. Raises
 ValueError for a password that cannot be hashed, RuntimeError on an event loop, and ImportError without
-argon2-cffi. What cannot be verified is wrong, and raises nothing.
+argon2-cffi. A hash that cannot be verified matches nothing, and raises nothing.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _Result = TypeVar("_Result")
 _MAX_PASSWORD = 4096
 # Each takes 64 MiB and four threads for a moment: eight at once took 448 MB.
 _AT_ONCE = 2
-# A hash of another program that asks for more is not verified: KiB, and passes over them.
+# A hash of another program that needs more is not verified: KiB, and passes over them.
 _MAX_MEMORY, _MAX_TIME = 2**20, 32
 # Hashes of other kinds: of crypt(3), such as bcrypt's, and of Django.
 _OTHER_HASH = re.compile(r"\$\w+\$|(pbkdf2|scrypt|bcrypt|argon2)\w*\$|scrypt:|pbkdf2:")
@@ -50,7 +50,7 @@ class _Turns:
     def __init__(self) -> None:
         self.begin()
         if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=self.begin)  # nobody of the parent gives a turn back
+            os.register_at_fork(after_in_child=self.begin)  # no thread of the parent gives a turn back
 
     def begin(self) -> None:
         self._semaphore = threading.Semaphore(_AT_ONCE)
@@ -65,11 +65,11 @@ _turns = _Turns()
 
 
 def hash_password(password: str) -> str:
-    """Return the hash of a password, a text of 97 characters that is to be kept; each call's is another one.
+    """Return the hash of a password, a string of 97 characters to store; each call returns a different one.
 
-    It takes about 0.1 s and 64 MiB; two are made at a time in a process, and others wait. In a coroutine it
-    is `await hash_password_async(password)`. Raises ValueError for a password that is empty, has more than
-    4096 characters or is no Unicode text, RuntimeError on an event loop, and ImportError if the extra `auth`
+    It takes about 0.1 s and 64 MiB; a process makes two at a time, and others wait. In a coroutine, use
+    `await hash_password_async(password)`. Raises ValueError for a password that is empty, has more than
+    4096 characters or is not Unicode text, RuntimeError on an event loop, and ImportError if the extra `auth`
     is not installed.
     """
     _refuse_loop("hash_password")
@@ -81,11 +81,11 @@ def hash_password(password: str) -> str:
 
 
 def verify_password(password: str, hash: str | None) -> bool:
-    """Return whether a password is that of a hash.
+    """Return whether a password matches a hash.
 
-    A hash of None is that of an unknown user: no password is right, and to say so takes as long as for a
-    known one, so that nobody learns who is known. It waits as `hash_password` does, and is
-    `await verify_password_async(password, hash)` in a coroutine. What is no hash of Argon2 fits no password
+    A hash of None means an unknown user: no password matches it, and the check takes as long as for a known
+    user, so that nobody learns who is known. It waits as `hash_password` does. In a coroutine, use
+    `await verify_password_async(password, hash)`. A string that is not an Argon2 hash matches no password
     and is logged. Raises RuntimeError on an event loop, and ImportError if the extra `auth` is not installed.
     """
     _refuse_loop("verify_password")
@@ -94,7 +94,7 @@ def verify_password(password: str, hash: str | None) -> bool:
         return False
     reason = None if hash is None else _why_not_hash(hash)
     if reason is not None:
-        # Record: What `verify_password` is given is not a hash of Argon2.
+        # Record: The `hash` given to `verify_password` is not an Argon2 hash.
         _log.error("A stored password hash %s, so no password matches it", reason)
         hash = None
     if hash is None:
@@ -104,19 +104,19 @@ def verify_password(password: str, hash: str | None) -> bool:
 
 
 async def hash_password_async(password: str) -> str:
-    """Return what `hash_password` does with a `password`, which a thread makes meanwhile."""
+    """Return what `hash_password` returns for a `password`; a thread computes it."""
     return await coroutines.in_request_thread(hash_password, password)
 
 
 async def verify_password_async(password: str, hash: str | None) -> bool:
-    """Return what `verify_password` does with a `password` and a `hash`, found out by a thread."""
+    """Return what `verify_password` returns for a `password` and a `hash`; a thread computes it."""
     return await coroutines.in_request_thread(verify_password, password, hash)
 
 
 def needs_rehash(hash: str) -> bool:
-    """Return whether a hash was made otherwise than `hash_password` makes it today.
+    """Return whether a hash was made differently from how `hash_password` makes it today.
 
-    When a user has just signed in, the password is at hand to make a new one.
+    When a user has just signed in, the password is available for a new hash.
     """
     return _why_not_hash(hash) is not None or _hasher().check_needs_rehash(hash)
 
@@ -129,7 +129,7 @@ class KnownHashes(Secret):
     _hashes: Mapping[str, str]
 
     def __init__(self, hashes: Mapping[str, str]) -> None:
-        """Keep them. Raises ValueError for what is no hash of Argon2, and ImportError without argon2-cffi."""
+        """Keep them. Raises ValueError unless all are Argon2 hashes, and ImportError without argon2-cffi."""
         for name, hash in hashes.items():
             reason = _why_not_hash(hash)
             if reason is not None:
@@ -137,7 +137,7 @@ class KnownHashes(Secret):
         object.__setattr__(self, "_hashes", dict(hashes))
 
     def owner_of(self, name: str, password: str) -> str | None:
-        """Return the name if the password is its user's; it takes as long for any name."""
+        """Return the name if the password is its user's; any name takes equally long."""
         return name if verify_password(password, self._hashes.get(name)) else None
 
     def _secret(self) -> str:
@@ -145,22 +145,22 @@ class KnownHashes(Secret):
 
 
 def is_hash(text: str) -> bool:
-    """Return whether a text looks like a hash of Argon2."""
+    """Return whether a text looks like an Argon2 hash."""
     return text.startswith("$argon2")
 
 
 def why_no_password(text: str) -> str | None:
-    """Return why a text that is to be a password cannot be meant as one; None if it can."""
+    """Return why a text cannot be meant as a password; None if it can."""
     if _OTHER_HASH.match(text):
         return "is a hash of another kind than Argon2, which is not supported: use hash_password"
     return None
 
 
 def _content_of(password: str) -> bytes | None:
-    """Return the bytes of a password; None for what nobody's can be.
+    """Return the bytes of a password; None for what cannot be a password.
 
     NIST SP 800-63B-4 section 3.1.1.2: what looks alike is one password, in Normalization Form C; RFC 8265
-    section 4.2.2 says the same. A text of ASCII is in that form.
+    section 4.2.2 says the same. ASCII text is in that form.
     """
     if not isinstance(password, str):
         raise TypeError(f"a password must be a str, not a {type(password).__name__}")
@@ -184,7 +184,7 @@ def _refuse_loop(name: str) -> None:
 
 
 def _why_not_hash(hash: str) -> str | None:
-    """Return why a text cannot be verified as a hash, without any part of it."""
+    """Return why a text cannot be verified as a hash; the reason has no part of it."""
     _hasher()  # raises ImportError
     from argon2 import extract_parameters
     from argon2.exceptions import InvalidHashError
@@ -204,7 +204,7 @@ def _why_not_hash(hash: str) -> str | None:
 
 @lru_cache(maxsize=1)
 def _hasher() -> Any:
-    """Return what hashes, with argon2-cffi's default profile."""
+    """Return the hasher, with argon2-cffi's default profile."""
     try:
         from argon2 import PasswordHasher
     except ImportError as error:
@@ -214,7 +214,7 @@ def _hasher() -> Any:
 
 @lru_cache(maxsize=1)
 def _nobodys_hash() -> str:
-    """Return a hash like those that are made today, which fits no password: its bytes are drawn."""
+    """Return a hash like those that are made today, which matches no password: its bytes are random."""
     from base64 import b64encode
 
     hasher = _hasher()

@@ -1,7 +1,7 @@
-"""What a user has to have: scopes, or whatever a function of the project asks for.
+"""What a user must have: scopes, or whatever a function of the project checks.
 
-In: who has signed in, by a step before. Out: the same user. Raises ApiError 403 for one who may not, and 401
-for nobody; and RuntimeError where no step has signed anybody in.
+In: the user that an earlier step has signed in. Out: the same user. Raises ApiError 403 for a user who is not
+allowed, and 401 without a user; and RuntimeError if no step has signed anybody in.
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ def require(
     scope: str | Sequence[str] | None = None,
     user: SignIn[User] | None = None,
 ) -> Requirement[User]:
-    """Refuse users who may not, with 403: `require(scope="notes:write")` after the step that signs them in.
+    """Refuse users without permission with 403: `require(scope="notes:write")` after the step that signs in.
 
     It is middleware, or a dependency, whose value is the user: `Depends(require(scope="notes:write",
-    user=current_user))`. Raises TypeError and ValueError for arguments that ask for nothing.
+    user=current_user))`. Raises TypeError and ValueError for arguments that check nothing.
 
     Args:
-        check: A function: `check(user)`, or `check(user, req)`, returns whether the user may; it may be a
-            coroutine function.
-        scope: A scope, or a list, which means all of them. A user's scopes are its attribute or key `scopes`
-            or `scope`, a text with spaces between them or a collection, or else what the token says.
+        check: A function: `check(user)`, or `check(user, req)`, returns whether the user is allowed; it may
+            be a coroutine function.
+        scope: A scope, or a list of scopes that are all needed. A user's scopes are its attribute or key
+            `scopes` or `scope`, a string with spaces between them or a collection, or else the token's.
         user: The step whose user is meant; None for `req.context["user"]`.
     """
     if check is None and scope is None:
@@ -60,7 +60,7 @@ def require(
 
 
 class Requirement(Generic[User]):
-    """What plain and async ones have in common. `sign_in` is the step that it was given."""
+    """What plain and async requirements have in common. `sign_in` is the step that it was given."""
 
     def __init__(
         self,
@@ -83,14 +83,14 @@ class Requirement(Generic[User]):
             self.make_value: Any = MethodType(self._with_user(sign_in), self)
 
     def __call__(self, req: Request, res: Response, next: Callable[[], Any]) -> Any:
-        """Let those pass who may."""
+        """Let allowed users pass."""
         raise NotImplementedError
 
     def _with_user(self, sign_in: SignIn[User]) -> Any:
         raise NotImplementedError
 
     def _refuse_missing(self, req: Request, user: Any) -> None:
-        """Raise ApiError for nobody, and for a user without the scopes."""
+        """Raise ApiError without a user, and for a user without the scopes."""
         step, known = last_sign_in(req)
         if self.sign_in is not None:
             step, known = self.sign_in, sign_in_by(req, self.sign_in)
@@ -103,14 +103,14 @@ class Requirement(Generic[User]):
             raise self._lacks_scope(known.scheme)
 
     def _lacks_scope(self, scheme: AuthScheme | None) -> ApiError:
-        """Return the 403 (RFC 9110 section 15.5.4), with the challenge of the scheme if that has one."""
+        """Return the 403 (RFC 9110 section 15.5.4), with the challenge of the scheme if it has one."""
         if scheme is None or scheme.scope_challenge is None:
             return ApiError(403)
         return ApiError(403, headers={"WWW-Authenticate": scheme.scope_challenge(" ".join(self._scopes))})
 
 
 def _nobody(step: SignIn[Any] | None) -> ApiError:
-    """Return the 401 for nobody, where credentials are optional, or middleware has signed nobody in."""
+    """Return the 401 without a user: credentials are optional, or middleware has signed nobody in."""
     if step is not None:
         return step.refusal(None)
     return ApiError(401, headers={"WWW-Authenticate": challenge_of("Session", realm="api")})
@@ -170,7 +170,7 @@ class _AsyncRequirement(Requirement[User]):
 
 
 async def _call(function: Callable[..., Any], *arguments: Any) -> Any:
-    """Await a function, and a plain one in a thread, as it may wait."""
+    """Await a function; a plain one runs in a thread, because it may wait."""
     if is_async(function):
         return await function(*arguments)
     result = await coroutines.in_request_thread(function, *arguments)
@@ -186,7 +186,7 @@ async def _sign_in(step: SignIn[Any], req: Request, res: Response) -> Any:
 
 
 def _current(req: Request) -> Any:
-    """Return who has signed in, by whatever step. Raises RuntimeError where none has run."""
+    """Return who has signed in, by whatever step. Raises RuntimeError if no step has run."""
     user = req.context.get("user", _MISSING)
     if user is _MISSING:
         raise RuntimeError(

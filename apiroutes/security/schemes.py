@@ -1,6 +1,6 @@
 """Authentication schemes: where a request has its credentials, and whom they belong to (RFC 9110 section 11).
 
-In: requests. Out: credentials, and the user whom they belong to. What is no valid credential raises nothing.
+In: requests. Out: credentials, and the user whom they belong to. Invalid credentials raise nothing.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ class AuthScheme(Struct, frozen=True, eq=False):
     """One way to sign in.
 
     `name` and `described` are its Security Scheme Object in the OpenAPI document. `header` has the
-    credentials. `read` returns those that came, None where none of this scheme did, or MALFORMED. `verify` is
-    called with them and the request: it returns the user, or `Scoped`; None or False for credentials that are
-    wrong. It may be a coroutine function, or wait for nothing (`never_waits`). `challenge` is what a 401 says
-    in `WWW-Authenticate`, where credentials came and where none did; `scope_challenge` what a 403 says there
-    of scopes that are missing, if anything. `is_ambient`: whether browsers send the credentials by
-    themselves, with requests of any site, and nothing else is done about that. `is_session`: whether they are
-    the session, whose cookie and protection are those of the `sessions()` around the step.
-    `may_be_unavailable`: whether it answers 503 while somebody else's server is away.
+    credentials. `read` returns those that came, None if none of this scheme did, or MALFORMED. `verify` is
+    called with them and the request: it returns the user, or `Scoped`; None or False for wrong credentials.
+    It may be a coroutine function, or never wait (`never_waits`). `challenge` is what a 401 says in
+    `WWW-Authenticate`, with credentials and without; `scope_challenge` what a 403 says there about missing
+    scopes, if anything. `is_ambient`: whether browsers send the credentials unasked, with requests from any
+    site, and nothing else is done about that. `is_session`: whether they are the session, whose cookie and
+    protection are those of the `sessions()` around the step. `may_be_unavailable`: whether it answers 503
+    while another party's server is unavailable.
     """
 
     name: str

@@ -1,7 +1,7 @@
 """Scopes: what a user, or the credentials of a request, may be used for (RFC 6749 section 3.3).
 
-In: texts and users, as projects and issuers of tokens write them. Out: sets of scopes. Raises ValueError and
-TypeError for what has none.
+In: strings and users, as projects and issuers of tokens write them. Out: sets of scopes. Raises ValueError
+and TypeError for other values.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _NAMES = ("scopes", "scope")
 
 
 def read_scopes(scope: object) -> tuple[str, ...]:
-    """Return the scopes that a project asks for: a text, with spaces between several, or a list of texts."""
+    """Return the scopes that a project requires: a string with spaces between them, or a list of strings."""
     listed = scope.split() if isinstance(scope, str) else scope
     if not isinstance(listed, Collection) or not all(isinstance(item, str) for item in listed):
         raise TypeError("a scope must be a string, or a list of strings")

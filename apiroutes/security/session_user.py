@@ -1,7 +1,7 @@
-"""Users by their session: who has signed in before, as `session.rotate(owner=...)` was told.
+"""Users by their session: who has signed in before, by `session.rotate(owner=...)`.
 
-In: a function that finds the user of an owner. Out: a step. Raises TypeError for another one, and ApiError
-401 for a request whose session has no owner.
+In: a function that finds the user of an owner. Out: a step. Raises TypeError for an unusable function, and
+ApiError 401 for a request whose session has no owner.
 """
 
 from __future__ import annotations
@@ -48,22 +48,23 @@ def session_user(
 def session_user(
     load: Callable[..., Any] | None = None, *, optional: bool = False, scheme_name: str = "session"
 ) -> Any:
-    """Let those in whose session has an owner, as middleware or as a dependency, inside of `sessions()`.
+    """Sign requests in by the owner of their session, as middleware or as a dependency, inside `sessions()`.
 
     The user is `req.context["user"]`, or the value of a parameter: `user: Annotated[User, Depends(step)]`.
-    Requests of other sites are checked as `sessions()` says. Raises TypeError for a function that cannot be
-    called so.
+    Requests from other sites are checked as `sessions()` says. Raises TypeError for a function that cannot
+    be called with an owner.
 
     Args:
-        load: A function: `load(owner)`, or `load(owner, req)`, returns the user, and None or False where
-            there is no such user any more; it may be a coroutine function. Without it the user is the owner,
-            as `session.rotate(owner=...)` was told.
-        optional: Whether a request passes whose session has no owner, or one that is gone; its user is None.
+        load: A function: `load(owner)`, or `load(owner, req)`, returns the user, or None or False if the
+            user no longer exists; it may be a coroutine function. Without it the user is the owner, as given
+            to `session.rotate(owner=...)`.
+        optional: Whether a request passes if its session has no owner, or an owner that is gone; its user is
+            None.
         scheme_name: The scheme's name in the OpenAPI document.
     """
     scheme = AuthScheme(
         scheme_name,
-        # Without the cookie's name, which the `sessions()` around it has.
+        # Without the cookie's name, which the `sessions()` around it knows.
         {"type": "apiKey", "in": "cookie"},
         "Cookie",
         _owner_of,
@@ -76,7 +77,7 @@ def session_user(
 
 
 def _owner_of(request: Request) -> str | None:
-    """Return the owner of a session; `sessions()` has fetched it where reading may not wait."""
+    """Return the owner of a session; `sessions()` has fetched it if reading may not wait."""
     return request.session.owner
 
 

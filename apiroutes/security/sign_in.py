@@ -1,4 +1,4 @@
-"""A step that knows who sends a request: middleware and dependency at once.
+"""A step that knows who sends a request: both middleware and dependency.
 
 In: authentication schemes. Out: the user in `req.context["user"]`, or as the value of a parameter. Raises
 ApiError 401 for a request whose credentials are missing or wrong (RFC 9110 section 15.5.2).
@@ -40,7 +40,7 @@ User = TypeVar("User", covariant=True)
 class SignedIn(Struct, frozen=True):
     """Who has signed in, by which scheme; `scopes` are those of the credentials, None if they have none.
 
-    `accepted` are the credentials as `verify` had them.
+    `accepted` are the credentials as given to `verify`.
     """
 
     user: Any
@@ -49,7 +49,7 @@ class SignedIn(Struct, frozen=True):
     accepted: Any = None
 
     def digest(self) -> bytes | None:
-        """Return what tells these credentials from others, in all processes; None if there were none."""
+        """Return what distinguishes these credentials, in all processes; None if there were none."""
         if self.scheme is None:
             return None
         text = repr((self.scheme.header.lower(), self.scheme.name, self.accepted))
@@ -62,13 +62,13 @@ NOBODY = SignedIn(None)
 class SignIn(Generic[User]):
     """What PlainSignIn and AsyncSignIn have in common.
 
-    Of several schemes the first decides whose credentials came. With `is_optional` a request without any is
-    nobody's: its user is None. A request is asked once, wherever the step is used.
+    Of several schemes, the first whose credentials came decides. With `is_optional` a request without any is
+    nobody's: its user is None. A request is checked once, wherever the step is used.
     """
 
     def __init__(self, name: str, schemes: Sequence[AuthScheme], is_optional: bool) -> None:
-        self.__qualname__ = name  # the factory's, by which messages and listings call it
-        self.__wrapped__: object  # the project's own function, whose file and line messages tell
+        self.__qualname__ = name  # the factory's, which messages and listings use
+        self.__wrapped__: object  # the project's own function, for its file and line in messages
         self.schemes = tuple(schemes)
         self.is_optional = is_optional
         self._vary = [("Vary", name) for name in dict.fromkeys(scheme.header for scheme in schemes)]
@@ -83,7 +83,7 @@ class SignIn(Generic[User]):
             asks_optionally(self)
 
     def __call__(self, req: Request, res: Response, next: Callable[[], Any]) -> Any:
-        """Sign in, and go on."""
+        """Sign in, and continue."""
         raise NotImplementedError
 
     def make_value(self, req: Request, res: Response) -> User | Awaitable[User]:
@@ -91,7 +91,7 @@ class SignIn(Generic[User]):
         raise NotImplementedError
 
     def keep_value(self, req: Request, user: Any) -> None:
-        """Have a request signed in by what a test has put in the place of this step."""
+        """Sign a request in by what a test has put in the place of this step."""
         self._remember(req, SignedIn(user))
 
     def sign_in(self, req: Request, res: Response) -> Any:
@@ -102,9 +102,9 @@ class SignIn(Generic[User]):
     def _begin(self, req: Request, res: Response) -> tuple[AuthScheme, Any] | None:
         """Return the credentials that came with their scheme; None without any. Raises ApiError 401.
 
-        Responses to others differ. Shared caches reuse no response to a request with `Authorization`
-        (RFC 9111 section 3.5), but they know no other header of credentials, and may give a response to
-        nobody to somebody.
+        Other users get other responses. Shared caches reuse no response to a request with `Authorization`
+        (RFC 9111 section 3.5), but they know no other header with credentials, and may send the anonymous
+        response to a user.
         """
         res._add_to_vary(self._vary)
         for scheme in self.schemes:
@@ -120,7 +120,7 @@ class SignIn(Generic[User]):
     def _end(self, req: Request, scheme: AuthScheme, credentials: Any, found: Any) -> Any:
         """Remember what `verify` has found by credentials, and return the user. Raises ApiError 401.
 
-        A browser goes on sending the session of a user who is gone, so that this is nobody's.
+        A browser keeps sending the session of a user who is gone, so such a session is nobody's.
         """
         if found is None or found is False:
             if scheme.is_session and self.is_optional:
@@ -139,7 +139,7 @@ class SignIn(Generic[User]):
         return signed_in.user
 
     def refusal(self, wrong: AuthScheme | None) -> ApiError:
-        """Return the 401, with a challenge for each scheme; `wrong` is that of the credentials that came."""
+        """Return the 401, with a challenge for each scheme; `wrong` is the scheme of wrong credentials."""
         challenges = [scheme.challenge(scheme is wrong) for scheme in self.schemes]
         message = "Credentials are missing" if wrong is None else "Credentials are not valid"
         return ApiError(401, message, {"WWW-Authenticate": challenges})
@@ -207,7 +207,7 @@ def make_sign_in(
 ) -> SignIn[Any]:
     """Return the step for schemes; an async one if any of them is.
 
-    `name` is the factory's. `source` is what the project has given: messages tell the place of a function.
+    `name` is the factory's. `source` is what the project has given: messages give the place of a function.
     """
     kind: type[SignIn[Any]] = AsyncSignIn if any(scheme.is_async for scheme in schemes) else PlainSignIn
     step = kind(name, schemes, is_optional)
@@ -217,12 +217,12 @@ def make_sign_in(
 
 
 def sign_in_by(req: Request, step: SignIn[Any]) -> SignedIn:
-    """Return who has signed in by a step; nobody where it has not run."""
+    """Return who has signed in by a step; nobody if it has not run."""
     known = req._signed_in
     return NOBODY if known is None else known.get(step, NOBODY)
 
 
 def last_sign_in(req: Request) -> tuple[SignIn[Any] | None, SignedIn]:
-    """Return the last step that has signed a request in, with who that is; None where no step has run."""
+    """Return the last step that has signed a request in, with the user; None if no step has run."""
     known = req._signed_in
     return (None, NOBODY) if known is None else next(reversed(known.items()))

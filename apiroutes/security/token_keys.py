@@ -1,11 +1,11 @@
 """Keys that verify signatures of tokens, each for its algorithms. PyJWT reads them and verifies with them.
 
-In: keys as a project gives them, or as a JWK Set has them (RFC 7517), and the algorithms that are allowed.
-Out: a KeySet. Raises ValueError and TypeError for what a project has given, and ImportError without PyJWT; no
-message has any part of a key. Of a JWK Set, what cannot be used is left out.
+In: a project's keys, or a JWK Set (RFC 7517), and the allowed algorithms. Out: a KeySet. Raises ValueError
+and TypeError for a project's wrong keys, and ImportError without PyJWT; no message has any part of a key.
+Unusable keys of a JWK Set are left out.
 
-A key is bound to its algorithm here, at start, and not by the token that names one. So a public key is never
-a secret of HMAC (CVE-2016-10555, CVE-2022-29217), whatever a token says.
+A key is bound to its algorithm here, at start, not by the token that names one. So a public key is never used
+as a secret of HMAC (CVE-2016-10555, CVE-2022-29217), whatever a token says.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Verify = Callable[[bytes, bytes], bool]
 
 # Bytes: RFC 7518 section 3.2 requires a key as long as the digest.
 _SHORTEST_SECRETS = {"HS256": 32, "HS384": 48, "HS512": 64}
-# The kind of a public key for each algorithm, as `kty` calls it (RFC 7518 section 3.1, RFC 8037, RFC 8812).
+# The type of a public key for each algorithm, as in `kty` (RFC 7518 section 3.1, RFC 8037, RFC 8812).
 _KINDS = {
     **dict.fromkeys(("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"), "RSA"),
     **dict.fromkeys(("ES256", "ES384", "ES512", "ES256K"), "EC"),
@@ -33,9 +33,9 @@ _KINDS = {
 _CURVES = {"ES256": "secp256r1", "ES384": "secp384r1", "ES512": "secp521r1", "ES256K": "secp256k1"}
 # Bits: RFC 7518 sections 3.3 and 3.5.
 _SHORTEST_RSA_KEY = 2048
-# Members of a JWK that only its owner may have (RFC 7518 sections 6.2.2, 6.3.2 and 6.4).
+# Private members of a JWK, which only its owner may know (RFC 7518 sections 6.2.2, 6.3.2 and 6.4).
 _PRIVATE = ("d", "p", "q", "dp", "dq", "qi", "oth", "k")
-# Keys of a JWK Set that are read. Large issuers publish about ten.
+# How many keys of a JWK Set are read. Large issuers publish about ten.
 _MOST_KEYS = 100
 _INSTALL = "jwt(...) needs {}: pip install 'apiroutes[auth]'"
 
@@ -59,7 +59,7 @@ class KeySet:
             if key.name is None:
                 self._unnamed[key.algorithm] = (*self._unnamed.get(key.algorithm, ()), key.verify)
             else:
-                # Of two keys with one name the first stands (RFC 7517 section 4.5 asks for distinct ones).
+                # Of two keys with one name the first counts (RFC 7517 section 4.5 asks for distinct ones).
                 self._named.setdefault((key.algorithm, key.name), (key.verify,))
         for algorithm in {key.algorithm for key in keys}:
             named = [verify for (other, _), verify in self._named.items() if other == algorithm]
@@ -73,7 +73,7 @@ class KeySet:
         return not self._named and not self._unnamed
 
     def find(self, algorithm: str, name: str | None) -> Sequence[Verify]:
-        """Return the keys that a token may be signed with: the one of its name, or those without names."""
+        """Return the keys that a token may be signed with: the one with its name, or those without names."""
         if name is None:
             return self._of_unnamed_tokens.get(algorithm, ())
         return self._named.get((algorithm, name)) or self._unnamed.get(algorithm, ())
@@ -115,7 +115,7 @@ def check_algorithms(algorithms: object) -> tuple[str, ...]:
 def keys_of(key: object, algorithms: Sequence[str]) -> KeySet:
     """Return the keys that a project gives: one, a list of several, or a mapping of names to keys.
 
-    Every key has to fit one of the algorithms, and every algorithm one of the keys.
+    Every key must fit one of the algorithms, and every algorithm one of the keys.
     """
     named = _named_keys(key)
     if not named:
@@ -160,7 +160,7 @@ def _named_keys(key: object) -> list[tuple[str | None, object]]:
 def _verifier(algorithm: str, material: object) -> Verify:
     """Return the function that verifies with a key by an algorithm.
 
-    Raises ValueError and TypeError, whose text goes on after "the key".
+    Raises ValueError and TypeError, whose text continues "the key".
     """
     if isinstance(material, SecretKeys):
         raise TypeError("is a list of keys inside a list: write one list")
@@ -173,7 +173,7 @@ def _verifier(algorithm: str, material: object) -> Verify:
 
 
 def _check_secret(algorithm: str, method: Any, secret: object) -> None:
-    """Raise ValueError for a secret of HMAC that is none, or could be guessed."""
+    """Raise TypeError or ValueError for a secret of HMAC that is invalid, or could be guessed."""
     if not isinstance(secret, (str, bytes)):
         raise TypeError(f"is a {type(secret).__name__}: a secret for {algorithm} is a str or bytes")
     content = secret.encode() if isinstance(secret, str) else secret
@@ -197,7 +197,7 @@ def _check_secret(algorithm: str, method: Any, secret: object) -> None:
 def _is_public(method: Any, content: bytes) -> bool:
     """Return whether a secret is the text of a public key, in one of its forms.
 
-    PyJWT knows many. Armour with other spaces and line ends got past it (CVE-2026-102268).
+    PyJWT knows many of these. Armour with other spaces and line ends got past it (CVE-2026-102268).
     """
     if re.search(rb"BEGIN[\w\s]*(KEY|CERTIFICATE|PARAMETERS)", content):
         return True
@@ -211,7 +211,7 @@ def _is_public(method: Any, content: bytes) -> bool:
 def _public_verifier(algorithm: str, method: Any, material: object) -> Verify:
     try:
         key = method.prepare_key(material)
-    except Exception:  # of PyJWT or cryptography, for anything that is no such key
+    except Exception:  # of PyJWT or cryptography, for anything but such a key
         raise ValueError(
             f"is not the {_KINDS[algorithm]} key that {algorithm} needs: write the issuer's public key as "
             "PEM, which begins with -----BEGIN PUBLIC KEY-----"
@@ -252,8 +252,8 @@ def _method(algorithm: str) -> Any:
 def keys_of_jwk_set(document: object, algorithms: Sequence[str]) -> KeySet:
     """Return the keys of a JWK Set that verify signatures by one of the algorithms, which are not HMAC.
 
-    Others are left out, as RFC 7517 section 5 asks: for encryption, of other kinds or algorithms, or with
-    private parts, which are private no more. Raises ValueError for what is no JWK Set.
+    Others are left out, as RFC 7517 section 5 asks: for encryption, of other types or algorithms, or with
+    private parts, which are no longer private. Raises ValueError for anything but a JWK Set.
     """
     jwks = document.get("keys") if isinstance(document, dict) else None
     if not isinstance(jwks, list):
@@ -268,7 +268,7 @@ def keys_of_jwk_set(document: object, algorithms: Sequence[str]) -> KeySet:
 
 
 def _verifier_of_jwk(jwk: Any, algorithm: str) -> Verify | None:
-    """Return the function that verifies by a JWK, or None if that cannot be used for the algorithm."""
+    """Return the function that verifies by a JWK, or None if the JWK cannot be used for the algorithm."""
     if not isinstance(jwk, dict) or jwk.get("kty") != _KINDS[algorithm]:
         return None
     if not jwk.keys().isdisjoint(_PRIVATE):
@@ -286,5 +286,5 @@ def _verifier_of_jwk(jwk: Any, algorithm: str) -> Verify | None:
     method = _method(algorithm)
     try:
         return _public_verifier(algorithm, method, method.from_jwk(jwk))
-    except Exception:  # PyJWT's or cryptography's, for numbers that are no key
+    except Exception:  # PyJWT's or cryptography's, for numbers that are not a key
         return None

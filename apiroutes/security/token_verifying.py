@@ -1,7 +1,7 @@
 """What verifies the token of a request and finds its user, and the step for keys that an issuer publishes.
 
-In: tokens as texts. Out: users, with the scopes of their tokens. None for a token that is not valid: the log
-says why, at the level debug, and no client is told.
+In: tokens as strings. Out: users, with the scopes of their tokens. None for an invalid token: the log says
+why, at the level debug, and no client learns it.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ __all__ = ["PublishedKeysSignIn", "TokenVerifier"]
 _log = logging.getLogger("apiroutes")
 
 _Claims = Mapping[str, Any]
-# RFC 8693 section 4.2, and what others call it.
+# RFC 8693 section 4.2, and other common names.
 _SCOPES = ("scope", "scp", "scopes")
 
 
 class KeySource(Protocol):
-    """Where keys come from: `find` returns None where they are to be waited for."""
+    """Where keys come from: `find` returns None if the caller has to `wait` for them."""
 
     def find(self, algorithm: str, name: str | None) -> Sequence[Verify] | None: ...
     def wait(self, algorithm: str, name: str | None) -> Sequence[Verify]: ...
 
 
 class TokenVerifier:
-    """Finds the user of a token. `user_of(claims, request)` makes it of the claims, or they are the user."""
+    """Finds the user of a token: what `user_of(claims, request)` returns, or else the claims."""
 
     def __init__(
         self, rules: TokenRules, keys: KeySource, user_of: Callable[[_Claims, Request], Any] | None
@@ -64,7 +64,7 @@ class TokenVerifier:
         return _later(user, scopes) if hasattr(user, "__await__") else _with_scopes(user, scopes)
 
     async def verify_on_loop(self, text: str, request: Request) -> Any:
-        """Return the user. What would hold the event loop runs in the request's thread."""
+        """Return the user. What would block the event loop runs in the request's thread."""
         try:
             token = read_token(text, self._rules)
             keys = self._keys.find(token.algorithm, token.key_name)
@@ -86,12 +86,12 @@ class TokenVerifier:
 
 
 def _refuse(error: InvalidToken) -> None:
-    # Record: `jwt` refuses a token; the record says why, and never has the token.
+    # Record: `jwt` refuses a token; the record says why, and never contains the token.
     _log.debug("a token was refused: %s", error)
 
 
 def _scopes_of(claims: _Claims) -> tuple[str, ...]:
-    """Return the scopes: texts with spaces between them, or lists. Raises InvalidToken for others."""
+    """Return the scopes: strings with spaces between them, or lists. Raises InvalidToken for others."""
     scopes: list[str] = []
     for name in _SCOPES:
         claim = claims.get(name)
@@ -115,7 +115,8 @@ async def _later(user: Any, scopes: tuple[str, ...]) -> Scoped | None:
 class PublishedKeysSignIn(AsyncSignIn[User]):
     """A step whose keys may have to be fetched first: a coroutine on an event loop, and plain in a thread.
 
-    So neither the loop waits for keys, nor a thread for the loop. `user` is the project's own plain function.
+    So the loop never waits for keys, and no thread waits for the loop. `user` is the project's own plain
+    function.
     """
 
     def __init__(self, scheme: AuthScheme, verifier: TokenVerifier, is_optional: bool, user: object) -> None:
@@ -126,7 +127,7 @@ class PublishedKeysSignIn(AsyncSignIn[User]):
             self.__wrapped__ = user
 
     def __call__(self, req: Request, res: Response, next: Callable[[], Any]) -> Any:
-        """Sign in, and go on."""
+        """Sign in, and continue."""
         if waiting.is_on_loop():
             return super().__call__(req, res, next)
         if req._instead_of_steps is None:

@@ -3,10 +3,10 @@
 In: the text of a token, keys, and what a project expects of the claims. Out: the claims. Raises InvalidToken
 for every other token; its text is for the log, and clients never see it.
 
-The header of a token chooses among keys that are known, by name, and nothing else: `jku`, `jwk`, `x5u` and
-`x5c` are as if they were not there (RFC 8725 section 3.10). PyJWT's `decode` takes 30 to 40 µs for a token of
-HS256, because it checks the key and each character of the token at each call, and accepts members that are
-there twice, times as texts and base64 with padding. So its algorithms verify here, and the rest is ours.
+The header of a token only chooses among known keys, by name: `jku`, `jwk`, `x5u` and `x5c` are ignored (RFC
+8725 section 3.10). PyJWT's `decode` takes 30 to 40 µs for a token of HS256, because it checks the key and
+each character of the token at each call, and accepts duplicate members, times as strings and base64 with
+padding. So only its algorithms are used here, and the rest is ours.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ __all__ = ["InvalidToken", "SignedToken", "TokenRules", "read_token", "verified_
 
 # Characters. Servers bound the header of a request by about as much.
 MAX_TOKEN = 8192
-# Of its header, which is read before the signature is verified, and so costs whoever sends it nothing.
+# For its header, which is read before the signature is verified, and so costs its sender nothing.
 _MAX_HEADER = 1024
-# Levels of arrays and objects. Claims that are registered have one or two.
+# Levels of arrays and objects. Registered claims have one or two.
 _DEEPEST = 16
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
@@ -42,8 +42,8 @@ class TokenRules(NamedTuple):
     """What a project expects of tokens.
 
     `types` are the values of `typ` that are accepted, in lower case, with None for a token without one.
-    `audience` and `issuer` are those that are accepted. With None, a token with `aud` is refused: it is meant
-    for others (RFC 7519 section 4.1.3); and the issuer may be any. `leeway`: seconds by which clocks differ.
+    `audience` and `issuer` are the accepted values. With None, a token with `aud` is refused: it is meant for
+    others (RFC 7519 section 4.1.3); and any issuer is accepted. `leeway`: seconds by which clocks differ.
     """
 
     algorithms: tuple[str, ...]
@@ -55,7 +55,7 @@ class TokenRules(NamedTuple):
 
 
 class SignedToken(NamedTuple):
-    """A token whose signature has not been verified: no part of it can be believed."""
+    """A token whose signature has not been verified: no part of it can be trusted."""
 
     algorithm: str
     key_name: str | None  # its `kid`
@@ -78,7 +78,7 @@ def read_token(text: str, rules: TokenRules) -> SignedToken:
     if kind not in rules.types:
         raise InvalidToken(f"its type is {kind!r:.60}")
     signature = _decode(parts[2], "signature")
-    # Other texts in base64 mean the same bytes. One token shall have one text, which can be put on a list.
+    # Several texts in base64 mean the same bytes. One token shall have one text, which can be put on a list.
     if base64.urlsafe_b64encode(signature).rstrip(b"=") != parts[2].encode():
         raise InvalidToken("its signature is not in canonical base64url")
     signed = text[: len(parts[0]) + 1 + len(parts[1])]
@@ -96,7 +96,7 @@ def _read_header(text: str) -> tuple[str, str | None, str | None]:
         raise InvalidToken("its algorithm is not a string")
     if ("kid" in header and not isinstance(key_name, str)) or ("typ" in header and not isinstance(kind, str)):
         raise InvalidToken("its `kid` or `typ` is not a string")
-    # RFC 7515 section 4.1.11: none of the extensions that may be critical are known here.
+    # RFC 7515 section 4.1.11: no extension that may be critical is known here.
     if "crit" in header or header.get("b64", True) is not True:
         raise InvalidToken("its header has a critical extension")
     if kind is not None:
@@ -157,13 +157,13 @@ def _check_audience(claims: dict[str, Any], audience: tuple[str, ...] | None) ->
 
 
 def _object_of(text: str, what: str) -> dict[str, Any]:
-    """Return the JSON object that is in base64url, without a member that is there twice."""
+    """Return the JSON object that is in base64url; duplicate members are refused."""
     content = _decode(text, what)
     try:
         value = decode_json(content, _DEEPEST)
         strict = _strict.decode(content.decode())
         if b"\\u" in content:
-            # Raises for half a surrogate pair: two such claims that differ would become one.
+            # Raises for half a surrogate pair: two different claims with one would become equal.
             json.dumps(strict, ensure_ascii=False).encode()
     except (ApiError, ValueError) as error:
         raise InvalidToken(f"its {what} is not JSON, has a duplicate member, or is not Unicode") from error
@@ -184,7 +184,7 @@ def _decode(text: str, what: str) -> bytes:
 
 
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Return the members of an object. Each may be there once (RFC 7515 section 4, RFC 7519 section 4)."""
+    """Return the members of an object. Each may occur once (RFC 7515 section 4, RFC 7519 section 4)."""
     members = dict(pairs)
     if len(members) != len(pairs):
         raise ValueError("a member is duplicated")

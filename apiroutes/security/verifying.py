@@ -1,7 +1,7 @@
 """Functions of a project that say whose credentials these are, called with the request if they take it.
 
-In: a function, and the number of values that its credentials are. Out: a function of the credentials and the
-request. Raises TypeError for one that cannot be called so.
+In: a function, and the names of the values in its credentials. Out: a function of the credentials and the
+request. Raises TypeError for a function that cannot be called with them.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ _BY_POSITION = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_
 def verifier_of(
     verify: Callable[..., Any], names: tuple[str, ...], called: str = "verify"
 ) -> Callable[[Any, Any], Any]:
-    """Return a function of the credentials and the request, as `AuthScheme.verify` is; an async one of an
-    async one. `names` are those of the values in messages, and `called` that of the function; several are a
-    tuple of credentials.
+    """Return a function of the credentials and the request, for `AuthScheme.verify`; an async one for an
+    async one. `names` are the values' names in messages, and `called` is the function's; several values are
+    a tuple of credentials.
     """
     takes_request = _takes_request(verify, names, called)
     if len(names) == 1 and takes_request:

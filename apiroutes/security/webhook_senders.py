@@ -1,7 +1,7 @@
 """How senders of webhooks sign: which headers they send, what they sign, and what their secrets are.
 
-In: the headers of a request. Out: a `Claim`, which is to be verified. Raises ValueError for headers that are
-malformed, in texts without any part of them. Each sender's documentation is the source of its rules.
+In: the headers of a request. Out: a `Claim`, which is to be verified. Raises ValueError for malformed
+headers, whose text has no part of them. Each sender's documentation is the source of its rules.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from apiroutes.types import Environ
 
 __all__ = ["SENDERS", "Claim", "Sender"]
 
-# Of a header. Stripe's has two signatures of 64 digits while a secret is replaced, Svix's may have some more.
+# For a header. Stripe's has two signatures of 64 digits while a secret is replaced, Svix's may have more.
 _LONGEST = 2048
 
 _HEX = re.compile(r"[0-9a-fA-F]{64}")
 _BASE64 = re.compile(r"[A-Za-z0-9+/]{43}=")
 _TIME = re.compile(r"[0-9]{1,12}")
-# Without a full stop, which separates it from the time: "a.1" at "2" would else be signed as "a" at "1".
+# Without a full stop, which separates it from the time: "a.1" at "2" could be read as "a" at "1".
 _ID = re.compile(r"[!-\-/-~]{1,256}")
 _SECRET = re.compile(r"(?:whsec_)?([A-Za-z0-9+/]+={0,2})")
 
 
 class Claim(Struct, frozen=True):
-    """What the headers say: signatures, of which one has to be right, and what is signed before the body."""
+    """What the headers say: signatures, one of which must be right, and what is signed before the body."""
 
     signatures: tuple[bytes, ...]
     before_body: bytes = b""
@@ -36,16 +36,16 @@ class Claim(Struct, frozen=True):
 
 
 class Sender(Struct, frozen=True):
-    """Who signs: `header` has the signature; the headers of another spelling begin with `other`."""
+    """Who signs: `header` has the signature; headers in another spelling begin with `other`."""
 
     header: str
     read: Callable[[Environ], Claim]
     key_of: Callable[[str], bytes] = str.encode
     other: str | None = None
-    # What other secrets of this sender begin with, which sign nothing, and what they are.
+    # How other secrets of this sender begin, which sign no webhooks, and what they are.
     foreign: tuple[str, ...] = ()
     foreign_kind: str = ""
-    is_typed: bool = False  # whether the secret is made by the receiver, and told the sender
+    is_typed: bool = False  # whether the receiver makes the secret, and gives it to the sender
 
     def has_other(self, environ: Environ) -> bool:
         """Return whether a request has the signature in the other spelling."""
@@ -60,7 +60,7 @@ def _read_standard(environ: Environ) -> Claim:
     if not _ID.fullmatch(identifier):
         raise _malformed(name)
     name = f"{family}-signature"
-    # Those of other versions, such as v1a with public keys, are not for this secret.
+    # Signatures of other versions, such as v1a with public keys, are not for this secret.
     versions = (part.partition(",") for part in _field(environ, name).split(" "))
     found = [text for version, _, text in versions if version == "v1" and _BASE64.fullmatch(text)]
     if not found:
@@ -83,7 +83,7 @@ def _read_github(environ: Environ) -> Claim:
 
 
 def _read_stripe(environ: Environ) -> Claim:
-    """Read Stripe's header, with one time; v0, which is for tests, and other schemes are not read."""
+    """Read Stripe's header, with one time; v0, for tests, and other schemes are not read."""
     name = "Stripe-Signature"
     items = [part.strip().partition("=") for part in _field(environ, name).split(",")]
     times = [value for key, _, value in items if key == "t"]
@@ -101,7 +101,7 @@ def _read_slack(environ: Environ) -> Claim:
 
 
 def _field(environ: Environ, name: str) -> str:
-    """Return a header, which is ASCII and of some length. Raises ValueError."""
+    """Return a header, which is ASCII and of limited length. Raises ValueError."""
     value: str | None = environ.get(f"HTTP_{name.upper().replace('-', '_')}")
     if value is None:
         raise ValueError(f"The header {name} is missing")

@@ -1,10 +1,10 @@
 """Webhooks: requests that their sender has signed with a secret that it shares with the receiver.
 
-In: who sends them, and the secrets. Out: middleware that passes on what is signed, and raises ApiError: 400
+In: who sends them, and the secrets. Out: middleware that passes on signed requests, and raises ApiError: 400
 for a signature that cannot be read, 401 for one that is missing, wrong or too old. Raises ValueError and
-TypeError at start, in texts without any part of a secret.
+TypeError at start; their texts have no part of a secret.
 
-How a signature is written is in `webhook_senders.py`. It covers the bytes as they were received, so that
+The formats of signatures are in `webhook_senders.py`. A signature covers the bytes as they were received, so
 the body is read as a whole before the handler parses it.
 """
 
@@ -30,7 +30,7 @@ __all__ = ["webhook"]
 
 _log = logging.getLogger("apiroutes")
 
-# Bytes of a secret. Whoever has seen one webhook can try secrets without asking anybody.
+# Bytes of a secret. Anybody who has seen one webhook can try secrets offline.
 _SHORTEST = 16
 _MAKE = "Make one: python -c 'import secrets; print(secrets.token_urlsafe(32))'"
 
@@ -44,16 +44,16 @@ def webhook(
     secret: str | SecretKeys | Sequence[str | SecretKeys],
     tolerance: float | timedelta = 300,
 ) -> Middleware:
-    """Let only those requests pass that `sender` has signed with `secret`.
+    """Let only requests pass that `sender` has signed with `secret`.
 
     `req.context["webhook_id"]` is then the id of a standard webhook. Raises ValueError and TypeError for a
-    secret that is missing, short, or another one of the sender's.
+    secret that is missing, short, or of another kind.
 
     Args:
         sender: "standard" is Standard Webhooks (and Svix), whose secrets are base64 after `whsec_`; "github",
             "stripe" and "slack" are those services.
-        secret: The secret, or several, any of which will do, so that one can replace another.
-        tolerance: For how long before and after its time a signature counts, in seconds or as a timedelta;
+        secret: The secret, or several, any of which is enough, so that one can replace another.
+        tolerance: For how long before and after its time a signature is valid, in seconds or as a timedelta;
             GitHub's has no time.
     """
     if sender not in SENDERS:
@@ -78,9 +78,9 @@ def webhook(
 def _why_refused(
     req: Request, sender: Sender, keys: Sequence[bytes], window: float
 ) -> tuple[int, str] | None:
-    """Return status and reason of the refusal of a request; None for one that is signed.
+    """Return the status and the reason of a request's refusal; None for a signed request.
 
-    The body of a request is read only where its headers are in order.
+    The body of a request is read only if its headers are in order.
     """
     environ = req.environ
     if f"HTTP_{sender.header.upper().replace('-', '_')}" not in environ and not sender.has_other(environ):
@@ -99,7 +99,7 @@ def _why_refused(
 
 
 def _is_signed(claim: Claim, body: bytes, keys: Sequence[bytes]) -> bool:
-    """Return whether a signature is that of one of the keys, in a time that does not depend on it."""
+    """Return whether a signature is made with one of the keys, in a time that does not depend on it."""
     is_signed = False
     for key in keys:
         signing = hmac.new(key, claim.before_body, "sha256")
@@ -128,7 +128,7 @@ def _keys(sender: str, secret: object) -> tuple[bytes, ...]:
 
 
 def _texts(secret: object) -> list[str] | None:
-    """Return the secrets of a string, of keys or of a list of both; None for anything else."""
+    """Return the secrets in a string, in keys or in a list of both; None for anything else."""
     if isinstance(secret, str):
         return [secret]
     if isinstance(secret, SecretKeys):

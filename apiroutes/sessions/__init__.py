@@ -1,4 +1,4 @@
-"""What is kept of a client from one request to the next; this room never decides who the client is."""
+"""What is kept for a client from one request to the next; this room never decides who the client is."""
 
 from apiroutes.sessions.editing import edited_session
 from apiroutes.sessions.middleware import Sessions, sessions

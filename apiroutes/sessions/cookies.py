@@ -18,7 +18,7 @@ __all__ = ["Cookie", "CookieOptions"]
 _NAME = "session"
 # RFC 6265bis section 4.1.3: only this host can have set it, over https.
 _HOST_NAME = f"__Host-{_NAME}"
-# Of letters, digits and hyphens (RFC 1123 section 2.1); a dot before it is ignored (RFC 6265 section 5.2.3).
+# Letters, digits and hyphens (RFC 1123 section 2.1); a leading dot is ignored (RFC 6265 section 5.2.3).
 _HOST = re.compile(r"\.?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 
 
@@ -32,7 +32,7 @@ class Cookie(NamedTuple):
     samesite: str
 
     def find(self, environ: Environ) -> str | None:
-        """Return its value in a request, None if there is none; of several the first."""
+        """Return its value in a request, the first of several; None without one."""
         header = environ.get("HTTP_COOKIE")
         return (find_cookie(header, self.name) or None) if header else None
 
@@ -60,9 +60,9 @@ class Cookie(NamedTuple):
 
 
 class CookieOptions:
-    """What a project has chosen: a `name` and `secure` of None go by the request's scheme.
+    """What a project has chosen: a `name` and `secure` of None depend on the request's scheme.
 
-    Raises ValueError and TypeError for what browsers would refuse.
+    Raises ValueError and TypeError for options that browsers would refuse.
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class CookieOptions:
 
 
 def _check_range(path: object, domain: object) -> None:
-    """Check what browsers would not refuse, but never send the cookie back to (RFC 6265 section 5.2)."""
+    """Check values that browsers accept, but to which they never send the cookie (RFC 6265 section 5.2)."""
     if not isinstance(path, str) or not path.startswith("/"):
         kind = ValueError if isinstance(path, str) else TypeError
         raise kind(f"path must be a URL path that begins with '/', not {shown(path)}")

@@ -1,7 +1,7 @@
 """Sessions as middleware: `sessions()` gives the requests inside `req.session`.
 
-In: how sessions are kept, and for how long. Out: a step, which costs a request next to nothing that does not
-touch its session. Raises ValueError, TypeError and ImportError for what cannot be kept like that.
+In: how sessions are kept, and for how long. Out: a step, which costs next to nothing for a request that does
+not touch its session. Raises ValueError, TypeError and ImportError for options that cannot work.
 """
 
 from __future__ import annotations
@@ -60,26 +60,26 @@ def sessions(
 ) -> Sessions:
     """Give requests a session, `req.session`: a mapping that is kept from one request to the next.
 
-    It is kept in a signed cookie, which the client can read and not change, or in a store. Raises ValueError
-    and TypeError for what cannot be kept or browsers would refuse, and ImportError for a Redis without the
-    extra `redis`.
+    It is kept in a signed cookie, which the client can read but not change, or in a store. Raises ValueError
+    and TypeError for options that cannot work or that browsers would refuse, and ImportError for a Redis
+    without the extra `redis`.
 
     Args:
         store: "sqlite" for the workers of one machine, the URL of a Redis, or "memory" for one process; None
             for the signed cookie, which needs the setting `secret_key`.
         max_age: How long a session lasts after it began or was rotated, in seconds or as a timedelta; by
             default 14 days. The server checks it.
-        idle: How long a session lasts that is not used, in seconds or as a timedelta. With a store alone: in
-            a cookie, each request that reads it would have to write when it did, and one that is slow would
-            overwrite the sign-in of another.
+        idle: How long an unused session lasts, in seconds or as a timedelta. It needs a store: with a cookie,
+            each request that reads the session would have to write it, and a slow one would overwrite the
+            sign-in of another.
         name: The cookie's name; None for `session`, which over https is `__Host-session` where `path` is "/"
             and there is no `domain`.
         path: The path below which the cookie is sent.
         domain: The domain to whose hosts the cookie is sent; None for the one host that sets it.
-        samesite: "Lax", "Strict" or "None": whether requests from other sites have the cookie.
-        secure: Whether the cookie is sent over https alone: True behind a proxy that tells nothing of https;
-            None for whether the request came by https. With `proxy_fix()`, put that before `sessions()`.
-        csrf: Whether unsafe requests from other sites are refused, as `csrf()` does it.
+        samesite: "Lax", "Strict" or "None": whether requests from other sites contain the cookie.
+        secure: Whether the cookie is sent only over https: True behind a proxy that says nothing about https;
+            None for whether the request came by https. Put `proxy_fix()`, if you use it, before `sessions()`.
+        csrf: Whether unsafe requests from other sites are refused, as by `csrf()`.
     """
     if not isinstance(csrf, bool):
         raise TypeError(f"csrf must be True or False, not {shown(csrf)}")
@@ -114,7 +114,7 @@ class Sessions:
         return next() if outer is None else _call_inside(req, outer, next)
 
     def visit(self, req: Request, res: Response) -> Visit:
-        """Return the session of a request, which loads it when it is called."""
+        """Return the visit of a request, which loads the session when it is called."""
         return SignedVisit(req.environ, res, self.options, self.lifetime.whole, req.secret_keys)
 
     def end_all(self, owner: str) -> int:
@@ -122,7 +122,7 @@ class Sessions:
 
         Once it has returned, nobody is signed in with one of them. It may wait for the store: on an event
         loop, write `await asyncio.to_thread(step.end_all, owner)`. Raises RuntimeError without a store, and
-        ApiError 503 while that fails.
+        ApiError 503 while the store fails.
         """
         raise RuntimeError(_NO_STORE)
 
@@ -135,7 +135,7 @@ class StoredSessions(Sessions):
         self.needs_secret_key = False
         self._store = store
         self._keeping: Keeping | None = None
-        self.keeps_in_memory = False  # until it is known
+        self.keeps_in_memory = False  # until that is known
         self._bound: weakref.WeakSet[StoredSessions] = weakref.WeakSet()
 
     def bind_to_project(self, root: Path, settings: Settings) -> StoredSessions:
@@ -153,7 +153,7 @@ class StoredSessions(Sessions):
         req._open_session = visit = self.visit(req, res)
         call: Callable[[], Any] = next if outer is None else lambda: _call_inside(req, outer, next)
         is_on_loop = waiting.is_on_loop()
-        # What runs on a loop cannot wait where it touches the session.
+        # Code on an event loop cannot wait when it touches the session.
         if (is_on_loop or getattr(next, "runs_coroutines", False)) and visit.may_wait:
             if is_on_loop:
                 return _fetch_and_call(visit, call)
@@ -205,7 +205,7 @@ def _store(value: str) -> str | StoreURL:
     except ValueError as error:
         raise ValueError(f"store: {error}") from None
     if isinstance(store, StoreURL):
-        open_session_store(store.reveal(), Path(), prefix="")  # whose errors are told here
+        open_session_store(store.reveal(), Path(), prefix="")  # for its errors, which are raised here
     if store == "none":
         raise ValueError(
             "store: 'none' keeps nothing: leave it out, and sessions are kept in a signed cookie"

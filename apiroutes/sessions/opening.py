@@ -1,6 +1,6 @@
 """The stores of the sessions of each App: one for all steps that keep them in the same place.
 
-In: the project's directory and settings. Out: a store..
+In: the project's directory and settings. Out: a store.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class OpenedSessions:
     def __init__(self, store: SessionStore, is_memory: bool, settings: Settings) -> None:
         self.store = store
         self.is_memory = is_memory
-        self._settings = settings  # so that their id stays theirs
+        self._settings = settings  # so that their id is not reused
 
 
 _opened: weakref.WeakValueDictionary[tuple[int, Path, str | StoreURL], OpenedSessions] = (
@@ -34,7 +34,7 @@ _opened: weakref.WeakValueDictionary[tuple[int, Path, str | StoreURL], OpenedSes
 
 
 def sessions_at(place: str | StoreURL, root: Path, settings: Settings) -> OpenedSessions:
-    """Return the sessions of an App at a place, which are in memory where the App is being tested."""
+    """Return the sessions of an App at a place, which are in memory if the App is being tested."""
     key = id(settings), root, place
     opened = _opened.get(key)
     if opened is None:

@@ -1,7 +1,7 @@
-"""Sessions in a cookie of their own: signed, so that clients can read and not change them.
+"""Sessions in a cookie of their own: signed, so that clients can read but not change them.
 
-In: a cookie. Out: the session in it, and another cookie where it has changed. A cookie that is forged, cut,
-expired or too long is as if it were not there.
+In: a cookie. Out: the session in it, and a new cookie if it has changed. A cookie that is forged, truncated,
+expired or too long is ignored.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ __all__ = ["SignedVisit"]
 
 # Bytes of a cookie, its name and its value, that browsers keep.
 _MAX_COOKIE = 4096
-_DEEPEST = MAX_DEPTH + 2  # levels, of which two are around a value
+_DEEPEST = MAX_DEPTH + 2  # levels, two of them around a value
 _DECIMALS = 3  # of the seconds in a cookie
 
 
 class SignedVisit(Visit):
     """A request's session in a signed cookie: a list of when it began, its owner and its values.
 
-    Nothing in it tells when it was last used: a request that only reads it would have to write that, and
-    could so put back what another one has just changed.
+    Nothing in it says when it was last used: a request that only reads it would have to write that, and could
+    undo what another request has just changed.
     """
 
     __slots__ = ("_begun", "_came", "_keys", "_max_age", "_options")
@@ -95,7 +95,7 @@ class SignedVisit(Visit):
             return encode_value("session", [self._begun, state.owner, state.values], _DEEPEST)
         except (TypeError, ValueError):
             for name, value in state.values.items():
-                encode_value(name, value)  # whose error says which one it is
+                encode_value(name, value)  # its error says which value it is
             raise
 
     @property

@@ -1,8 +1,8 @@
-"""Sessions in a store, of which the client has 32 random bytes and the store their digest.
+"""Sessions in a store: the client has 32 random bytes, and the store their digest.
 
-In: a cookie, a store. Out: the session that it stands for, and what a request has changed of it in the store.
-Raises ApiError 503 where the store fails. An id that the store does not know is as if it were not there: a
-session that begins always has a new one, which nobody can have chosen.
+In: a cookie, a store. Out: the session that the cookie stands for, and a request's changes of it in the
+store. Raises ApiError 503 if the store fails. An id that the store does not know is ignored: a new session
+always has a new id, which nobody can have chosen.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Keeping(Struct, frozen=True):
 
     @property
     def waits(self) -> bool:
-        """Whether the store may hold a thread."""
+        """Whether the store may keep a thread waiting."""
         return not self.opened.is_memory
 
 
@@ -81,7 +81,7 @@ class StoredVisit(Visit):
             self._key = self._key_of(value)
 
     def fetch(self) -> None:
-        """Load the session from the store, before it is touched. An error is told to who touches it."""
+        """Load the session from the store, before it is touched. An error is raised when it is touched."""
         self._find_key()
         try:
             if self._key is not None:
@@ -134,7 +134,7 @@ class StoredVisit(Visit):
         return self._key_of(value)
 
     def _key_of(self, value: str) -> bytes:
-        """Return what an id is kept under, which is another key for each cookie that a project has named."""
+        """Return the key of an id, which differs for each cookie that a project has named."""
         identifier = base64.urlsafe_b64decode(f"{value}=")
         return sha256(identifier + self._keeping.options.own_name.encode()).digest()
 
@@ -149,7 +149,7 @@ class StoredVisit(Visit):
         return self._write if self._keeping.waits else self._write_at_once
 
     def _write(self, response: Any) -> None:
-        """Have the store keep what has changed. Raises ApiError 503, and SessionTooLarge."""
+        """Write the changes to the store. Raises ApiError 503, and SessionTooLarge."""
         job, self._job = self._job, None
         if job is None:
             return
@@ -180,10 +180,10 @@ class StoredVisit(Visit):
             self._note_end()
 
     def _rename(self, key: bytes, changed: dict[str, bytes], removed: list[str], response: Any) -> None:
-        """Move the session to its new key, and write what has changed under that one alone.
+        """Move the session to its new key, and write what has changed only under that key.
 
-        If another request has ended the session meanwhile, nothing of it comes back: whoever signs in now has
-        what this request has set.
+        If another request has ended the session meanwhile, nothing of it comes back: a user who signs in now
+        has only what this request has set.
         """
         assert self._key is not None
         store, lifetime = self._keeping.store, self._keeping.lifetime

@@ -1,6 +1,6 @@
 """The session of one request: loaded when it is touched, kept before the head of the response leaves.
 
-In: the request's environ, its response. Out: the session, and of what has become of it a cookie.
+In: the request's environ, its response. Out: the session, and a cookie for its changes.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ _VARY, _CONTROL = ("Vary", "Cookie"), ("Cache-Control", PRIVATE)
 
 
 class Visit:
-    """The session of one request; to call it is to touch the session.
+    """The session of one request; calling it touches the session.
 
-    What is kept, and how, is each subclass's own. The response is known weakly, because it knows the request,
-    which knows this.
+    What is kept, and how, is up to each subclass. It refers weakly to the response, which refers to the
+    request, which refers to this.
     """
 
     __slots__ = ("_response", "_session", "cookie", "environ", "state")
 
-    # Called after `keep`, where that leaves something to do that may wait.
+    # Called after `keep`, if that leaves something to do that may wait.
     write: Callable[[Any], None] | None = None
 
     cookie: Cookie
@@ -60,7 +60,7 @@ class Visit:
         raise NotImplementedError
 
     def keep(self, response: Any) -> None:
-        """Decide what is to be kept, and set the cookie. It waits for nothing."""
+        """Decide what is to be kept, and set the cookie. It never waits."""
         raise NotImplementedError
 
     def set_cookie(self, response: Any, line: str) -> None:
@@ -69,7 +69,7 @@ class Visit:
 
     @at_once
     def _leave(self, response: Any) -> None:
-        """Mark the response as one client's, and keep what has changed, unless the request has failed."""
+        """Mark the response as one client's, and keep the changes, unless the request has failed."""
         self.state.is_closed = True
         _keep_private(response)
         if response._status < _FAULT:
@@ -77,9 +77,9 @@ class Visit:
 
 
 def _keep_private(response: Any) -> None:
-    """Let no cache of others take the response for everybody's (RFC 9111 section 7.3).
+    """Keep shared caches from storing the response for everybody (RFC 9111 section 7.3).
 
-    A Cache-Control of the handler's own stays.
+    The handler's own Cache-Control stays.
     """
     headers = response._headers
     if "vary" in headers:

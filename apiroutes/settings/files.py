@@ -1,4 +1,4 @@
-"""The files of a project that give settings: pyproject.toml, and `.env` files.
+"""The files of a project that contain settings: pyproject.toml, and `.env` files.
 
 In: the project directory. Out: tables and variables; a file that cannot be read is a problem with its place.
 """
@@ -22,7 +22,7 @@ __all__ = ["ENV_FILES", "PYPROJECT", "load_env_files", "pyproject_tables", "valu
 
 PYPROJECT = "pyproject.toml"
 
-# Next.js's order: the first file that has a variable wins, and all yield to the environment.
+# Next.js's order: the first file with a variable wins, and the environment wins over all files.
 ENV_FILES = (
     ".env.development.local",
     ".env.production.local",
@@ -95,7 +95,7 @@ def _unreadable_toml(root: Path, error: Exception) -> Problem:
 
 
 def _toml_in(path: Path) -> dict[str, Any]:
-    """Return what a TOML file says; nothing where there is no file. Raises OSError and ValueError."""
+    """Return the content of a TOML file; nothing if there is no file. Raises OSError and ValueError."""
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -132,13 +132,13 @@ def _env_file(path: Path) -> tuple[Mapping[str, str | None], list[EnvStatement]]
     from dotenv import dotenv_values
 
     statements = list(env_statements(path.read_text(encoding="utf-8")))
-    # python-dotenv would log a broken one, without the name of the file.
+    # python-dotenv would log a broken statement, without the name of the file.
     readable = "".join(statement.text for statement in statements if not statement.is_broken)
     broken = [statement for statement in statements if statement.is_broken]
     return dotenv_values(stream=io.StringIO(readable)), broken
 
 
-# What has a name and a value that begins with a quotation mark; then, whether the mark is closed.
+# A statement with a name and a value that begins with a quotation mark; then, whether the mark is closed.
 _QUOTED = re.compile(r"\s*(?:export\s+)?([A-Za-z_]\w*)\s*=\s*([\"'])(.*)", re.DOTALL)
 
 

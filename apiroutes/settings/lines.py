@@ -1,6 +1,6 @@
 """The lines of files that give a setting: of a key in TOML, of a variable in a `.env` file.
 
-In: texts and names. Out: line numbers from 1, or None where the line cannot be told. Nothing is guessed:
+In: texts and names. Out: line numbers from 1, or None if the line is unknown. Nothing is guessed:
 TOML's own parser says where a statement ends, and python-dotenv's where a variable is.
 """
 
@@ -22,15 +22,15 @@ __all__ = [
 
 
 def line_of_key(text: str, keys: Sequence[str]) -> int | None:
-    """Return the line that a TOML document gives the key on, in whichever spelling.
+    """Return the line on which a TOML document sets the key, in any spelling.
 
-    Statements of TOML end with their line, so that a document is valid up to the end of each: the statement
-    that gives the key begins after the last line up to which the document is valid without it.
+    Statements of TOML end with their line, so a document is valid up to the end of each: the statement that
+    sets the key begins after the last line up to which the document is valid without it.
     """
     import tomli
 
     def read(end: int) -> dict[str, Any] | None:
-        """Return what the lines up to `end` say; None where that is the middle of a statement."""
+        """Return what the lines up to `end` say; None in the middle of a statement."""
         try:
             return tomli.loads("\n".join(lines[:end]) + "\n")
         except ValueError:
@@ -38,7 +38,7 @@ def line_of_key(text: str, keys: Sequence[str]) -> int | None:
 
     lines = text.split("\n")
     first = _first_line_with(lines, keys)
-    # Lines from `begin` on belong to a statement that is not whole yet.
+    # Lines from `begin` on belong to a statement that is not complete yet.
     begin = next(end for end in range(first - 1, -1, -1) if read(end) is not None)
     for end in range(first, len(lines) + 1):
         document = read(end)
@@ -70,7 +70,7 @@ def _has(document: Any, keys: Sequence[str]) -> bool:
 def line_of_item(text: str, line: int, item: str) -> int:
     """Return the line of a string in the list that begins at a line of a TOML document.
 
-    That is the line itself where the string does not stand on one line alone.
+    That is the line itself if the string does not have exactly one line.
     """
     lines = text.split("\n")
     quoted = re.compile(rf"""(["']){re.escape(item)}\1""")
@@ -80,7 +80,7 @@ def line_of_item(text: str, line: int, item: str) -> int:
 
 
 def place_of_toml_error(text: str, error: ValueError) -> tuple[int, int] | None:
-    """Return the line and the column, both from 1, at which the parser of TOML has stopped."""
+    """Return the line and the column, both from 1, at which the parser of TOML stopped."""
     match = re.search(r"\(at line (\d+), column (\d+)\)", str(error))
     if match is not None:
         return int(match[1]), int(match[2])
@@ -91,13 +91,13 @@ def place_of_toml_error(text: str, error: ValueError) -> tuple[int, int] | None:
 
 
 def line_of_variable(text: str, name: str) -> int | None:
-    """Return the line of a `.env` file that gives the variable; the last one counts."""
+    """Return the line of a `.env` file that sets the variable; the last one counts."""
     lines = [statement.line for statement in env_statements(text) if statement.name == name]
     return lines[-1] if lines else None
 
 
 class EnvStatement(NamedTuple):
-    """A statement of a `.env` file as it is written; `is_broken` is whether python-dotenv leaves it out."""
+    """A statement of a `.env` file as it is written; `is_broken`: whether python-dotenv ignores it."""
 
     line: int
     name: str | None

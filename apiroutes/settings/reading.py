@@ -1,4 +1,4 @@
-"""Reads the settings of a project: the later of several sources counts.
+"""Reads the settings of a project: the last of several sources wins.
 
 In: the project directory, the process environment, the arguments. Out: one `Settings`, or the place where one
 setting was given. Raises ProjectError with every unknown name and unreadable value. `.env` files are loaded
@@ -32,7 +32,7 @@ def read_settings(
 ) -> tuple[Settings, Problems]:
     """Return the settings that can be read, and the mistakes in the others; later sources win.
 
-    Loads the project's `.env` files into `environ` on the way.
+    It also loads the project's `.env` files into `environ`.
     """
     problems = Problems()
     table, described = pyproject_tables(root, problems)

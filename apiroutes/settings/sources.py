@@ -1,6 +1,6 @@
 """The sources of settings: pyproject.toml, the environment with its `.env` files, the arguments of `App`.
 
-In: what each source says. Out: settings by their names; and for a mistake the source's own spelling of a
+In: what each source contains. Out: settings by their names; and for a mistake the source's own spelling of a
 name, and the place in it.
 """
 
@@ -52,7 +52,7 @@ class Pyproject:
         return place_at(self._root, PYPROJECT, line, item or name)
 
 
-# Settings whose text elsewhere may have a comma, which only in a variable is one between two values.
+# Settings in whose text a comma separates two values only in an environment variable.
 _LISTS = ("secret_key",)
 
 
@@ -85,7 +85,7 @@ class Environment:
             if path.is_file() and variable in (text := path.read_text(encoding="utf-8", errors="replace")):
                 line = line_of_variable(text, variable)
                 if line is not None and values_of_env_file(path).get(variable) == self._environ[variable]:
-                    # The value itself may be a secret, under a wrong name.
+                    # The value itself may be a secret under a wrong name.
                     return Place(file, line, variable, (0, len(variable)))
         return Place("environment", None, variable, (0, len(variable)))
 

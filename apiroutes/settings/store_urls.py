@@ -1,6 +1,6 @@
 """The URLs of the stores of the response cache and of rate limits; no text shows the password in them.
 
-In: what a project sets. Out: the name of a store, or a `StoreURL`. Raises ValueError for a URL that cannot be
+In: a project's setting. Out: the name of a store, or a `StoreURL`. Raises ValueError for a URL that cannot be
 read; the message never has any part of it.
 """
 
@@ -17,13 +17,13 @@ __all__ = ["StoreURL", "read_shared_store", "read_store"]
 
 _NAMES = ("sqlite", "memory", "none")
 _SCHEMES = ("redis", "rediss", "unix")
-# What may be repeated in a message: no URL, and nothing that could have a password.
+# What may be repeated in a message: no URL, and nothing that could contain a password.
 _HARMLESS = r"[\w-]{1,20}"
 _ESCAPED = "; in a password, '/', '?', '#' and '@' are written %2F, %3F, %23 and %40"
 
 
 class StoreURL(Secret):
-    """The URL of a Redis. Its `repr` and its text show the scheme alone; `reveal()` returns it."""
+    """The URL of a Redis. Its `repr` and its text show only the scheme; `reveal()` returns it."""
 
     __slots__ = ("_url",)
 
@@ -104,4 +104,4 @@ def _check_socket(parts: SplitResult) -> None:
 
 
 def _refuse(message: str) -> NoReturn:
-    raise ValueError(message) from None  # the cause may have a part of the password
+    raise ValueError(message) from None  # the cause may contain a part of the password

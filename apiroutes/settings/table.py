@@ -1,4 +1,4 @@
-"""The table of settings: each with its default, and the reader of a value that is written for it.
+"""The table of settings: each with its default, and the reader of its written values.
 
 In: written values. Out: a setting's value. A reader raises ValueError or TypeError.
 """
@@ -162,7 +162,7 @@ def _text(value: object) -> str:
 def _file_path(value: object) -> str:
     path = _text(os.fspath(value) if isinstance(value, os.PathLike) else value)
     if path.startswith("~"):
-        raise ValueError(f"{shown(value)} begins with '~', which stands for a home directory only in a shell")
+        raise ValueError(f"{shown(value)} begins with '~', which means a home directory only in a shell")
     if "\0" in path:
         raise ValueError(f"{shown(value)} has a character that cannot be in a path")
     return path
@@ -197,9 +197,9 @@ def _setting(
     read: Callable[[object], Value],
     remedy: str = "Correct the value, or leave it out.",
 ) -> Default | Value:
-    """Return a field of Settings with its default, its reader, and the remedy for a value that is refused.
+    """Return a field of Settings with its default, its reader, and the remedy for a refused value.
 
-    It is typed as the field's value, as `dataclasses.field` is.
+    Like `dataclasses.field`, it is typed as the field's value.
     """
     return field(default=default, metadata={"read": read, "remedy": remedy})
 
@@ -226,7 +226,7 @@ class Settings:
     """Replaces `/api` in the paths of `pages/` and `routes/`."""
 
     base_path: str = _setting("", _path_prefix)
-    """Stands before the paths of all routes and of the documentation page; `readiness_path`,
+    """The beginning of the paths of all routes and of the documentation page; `readiness_path`,
     `liveness_path` and `openapi_path` are complete paths."""
 
     trailing_slash: str = _setting("redirect", _one_of("redirect", "ignore", "require"))
@@ -242,8 +242,8 @@ class Settings:
     """The naming conventions in use."""
 
     middleware: tuple[str, ...] = _setting((), _import_names)
-    """The project's middleware by name, `"package.module:function"`, each one function and not a list; it
-    runs inside that of `middleware.py`."""
+    """The project's middleware by name, `"package.module:function"`, each a single function, not a list; it
+    runs inside the middleware of `middleware.py`."""
 
     initial_handlers: bool = _setting(True, _switch)
     """Whether `apiroutes dev` writes a handler into a route file that is [new and
@@ -262,7 +262,7 @@ class Settings:
     """Size of the largest body; a larger one gets a 413. A route may set its own."""
 
     response_limit: Size | None = _setting(Size(4 * 2**20, "4mb"), _size_or_off)
-    """Size from which a response is logged as a warning; `false` for never. A route may set its own, and
+    """Size above which a response is logged as a warning; `false` for never. A route may set its own, and
     enforce it (500)."""
 
     upload_spool_size: Size = _setting(Size(2**16, "64kb"), read_size)
@@ -287,16 +287,16 @@ class Settings:
     """Number of keys in a query string; beyond it a 414."""
 
     max_target_size: Size = _setting(Size(2**13, "8kb"), read_size)
-    """Size of path and query as they were sent; beyond it a 414. gunicorn takes this one over; under
+    """Size of path and query as they were sent; beyond it a 414. gunicorn applies this limit itself; under
     uvicorn and granian, no target is longer than 64 KB."""
 
     max_headers: int | None = _setting(None, _int_from(1))
-    """Number of headers of a request; beyond it a 431. Without it the server's limit holds. gunicorn takes
-    this one over."""
+    """Number of headers of a request; beyond it a 431. Without it the server's limit holds. gunicorn
+    applies this limit itself."""
 
     max_header_size: Size | None = _setting(None, read_size)
-    """Size of one header; beyond it a 431. Without it the server's limit holds. gunicorn takes this one
-    over."""
+    """Size of one header; beyond it a 431. Without it the server's limit holds. gunicorn applies this limit
+    itself."""
 
     # -- ETags
 
@@ -312,7 +312,7 @@ class Settings:
 
     header_timeout: float = _setting(5.0, _seconds(above_zero=True))
     """Seconds for a request's head, under `apiroutes start`; then the connection ends. Under granian it is
-    no less than `keepalive`."""
+    at least `keepalive`."""
 
     body_timeout: float = _setting(10.0, _seconds(above_zero=True))
     """Seconds for a body; then a 408."""
@@ -324,23 +324,23 @@ class Settings:
     """Number of handlers that may continue past their `maxDuration` in one process; then a 503."""
 
     abandon_timeout: float = _setting(30.0, _seconds(above_zero=True))
-    """Seconds that one of them may continue before its worker is replaced."""
+    """Seconds that such a handler may continue before its worker is replaced."""
 
     after_threads: int = _setting(2, _int_from(1))
     """Number of threads of a worker for [work after the response](after.md)."""
 
     after_queue: int = _setting(1000, _int_from(0))
-    """Number of functions that may wait for one of them; those of further requests hold the thread of
+    """Number of functions that may wait for such a thread; those of further requests occupy the thread of
     their request."""
 
     after_timeout: float = _setting(30.0, _seconds(above_zero=True))
-    """Seconds that one such function may take; then it is logged and left to itself."""
+    """Seconds that such a function may take; then it is logged and no longer waited for."""
 
     # -- Built-in paths
 
     readiness_path: str | None = _setting(None, _absolute_path)
     """A complete path such as `"/ready"`, without a slash at its end, which answers 200, and 503 once the
-    server has been told to stop or a [check](health.md) fails."""
+    server has been asked to stop or a [check](health.md) fails."""
 
     liveness_path: str | None = _setting(None, _absolute_path)
     """A complete path such as `"/alive"`, which answers 200 as long as the process answers at all."""
@@ -361,10 +361,10 @@ class Settings:
 
     log_format: str | None = _setting(None, _one_of("text", "json"))
     """`"text"` or `"json"`: how `apiroutes start` and `create_app()` write the [log](logging.md) of the
-    whole process, with the request of each record. Without it they write that of apiroutes alone."""
+    whole process, with the request of each record. Without it they write only the records of apiroutes."""
 
     debug_exceptions: bool = _setting(False, _switch)
-    """Whether a fault leaves the App as the exception that it is, unlogged, for a debugger [around
+    """Whether a fault leaves the App as an exception, unlogged, for a debugger [around
     it](embedding.md#developing-an-embedded-application)."""
 
     title: str | None = _setting(None, _text)
@@ -375,10 +375,10 @@ class Settings:
     """The version in the OpenAPI document; without it, the project's in `pyproject.toml`, or else `"0"`."""
 
     description: str | None = _setting(None, _text)
-    """What the OpenAPI document says of the API; without it, the project's in `pyproject.toml`."""
+    """The description in the OpenAPI document; without it, the project's in `pyproject.toml`."""
 
     contact: str | None = _setting(None, _text)
-    """Who answers for the API, in the OpenAPI document: a name, an e-mail address or a URL, or `"Ada
+    """The contact for the API, in the OpenAPI document: a name, an e-mail address or a URL, or `"Ada
     <ada@example.com>"`."""
 
     license: str | None = _setting(None, _text)
@@ -387,23 +387,23 @@ class Settings:
     # -- Telemetry
 
     telemetry: bool | str = _setting(False, _switch_or("detailed"))
-    """Whether each request has a span, and is measured, by [OpenTelemetry](telemetry.md); `"detailed"`
+    """Whether each request gets a span and measurements, by [OpenTelemetry](telemetry.md); `"detailed"`
     adds a span for each middleware and handler; needs the extra `otel`."""
 
     # -- Cache
 
     cache: str | StoreURL = _setting("sqlite", read_store, _HOW_TO_CACHE)
     """Where [cached answers](caching.md) are kept: `"sqlite"` in a file that the workers of a machine
-    share, `"memory"` in each process by itself, `"none"` nowhere, or in a Redis or Valkey that machines
+    share, `"memory"` in each process separately, `"none"` nowhere, or in a Redis or Valkey that machines
     share: `"redis://…"`, `"rediss://…"` with TLS, `"unix://…"` for a socket; needs the extra `redis`. Set
     a URL with a password in the environment, as `APIROUTES_CACHE`."""
 
     cache_path: str | None = _setting(None, _file_path, "Write the whole path, or one below the project.")
-    """The file of `"sqlite"`, on a local disk and outside of the directories of routes, one for each
-    project; without it `.apiroutes/cache.db` in the project."""
+    """The file of `"sqlite"`, on a local disk and outside the directories of routes, one for each project;
+    without it `.apiroutes/cache.db` in the project."""
 
     cache_prefix: str = _setting("apiroutes", _visible_text)
-    """How the keys in a Redis begin; each project that shares one needs its own."""
+    """How the keys in a Redis begin; each project that shares a Redis needs its own."""
 
     cache_max_entries: int = _setting(10_000, _int_from(1))
     """Number of answers that are kept; beyond it the least recently used goes."""
@@ -416,21 +416,21 @@ class Settings:
     """Size of all answers that are kept together; beyond it the least recently used goes."""
 
     cache_max_body: Size = _setting(Size(2**20, "1mb"), read_size)
-    """Size of the largest content that is kept, at most `cache_max_size`; an answer with more is sent, and
-    not kept."""
+    """Size of the largest content that is kept, at most `cache_max_size`; a larger answer is sent, but not
+    kept."""
 
     cache_hot_size: Size = _setting(Size(8 * 2**20, "8mb"), read_size)
-    """Size of the answers that each worker keeps in its own memory beside the store; 0 for none."""
+    """Size of the answers that each worker keeps in its own memory besides the store; 0 for none."""
 
     cache_lock_timeout: float = _setting(10.0, _seconds(above_zero=False))
-    """Seconds that a request waits for another one that computes the same answer; then it computes its
+    """Seconds that a request waits for another request that computes the same answer; then it computes its
     own."""
 
     cache_status: bool = _setting(True, _switch)
     """Whether the answers of cached routes have the header `Cache-Status` (RFC 9211)."""
 
     release: str | None = _setting(None, _printable_text)
-    """The name of what is deployed, such as a commit: another release begins with nothing kept. Without
+    """The name of the deployed release, such as a commit: another release begins with an empty cache. Without
     it, a digest of the routes' files, of what they import from the project, and of `pyproject.toml`.
     `mode` is part of it in both cases; the environment, data, templates and libraries [are
     not](caching.md#what-it-does-not-contain)."""
@@ -439,12 +439,12 @@ class Settings:
 
     rate_limit_store: str | StoreURL = _setting("sqlite", read_shared_store, _HOW_TO_LIMIT)
     """Where [rate limits](rate-limits.md) count: `"sqlite"` in a file that the workers of a machine share,
-    `"memory"` in each process by itself, or in a Redis or Valkey that machines share: `"redis://…"`,
+    `"memory"` in each process separately, or in a Redis or Valkey that machines share: `"redis://…"`,
     `"rediss://…"` with TLS, `"unix://…"` for a socket; needs the extra `redis`. Set a URL with a password
     in the environment, as `APIROUTES_RATE_LIMIT_STORE`."""
 
     rate_limit_fail: str = _setting("open", _one_of("open", "closed"))
-    """What becomes of requests while that store fails: `"open"` lets them through, `"closed"` refuses them
+    """What happens to requests while that store fails: `"open"` lets them through, `"closed"` refuses them
     with 503."""
 
     rate_limit_prefix: str = _setting("apiroutes", _visible_text)
@@ -453,11 +453,11 @@ class Settings:
     # -- Servers
 
     host: str | None = _setting(None, _text)
-    """The address to listen on; without it `127.0.0.1`, or every address where `PORT` is in the
-    environment and `port` is not set. `apiroutes dev` takes it from its flag alone."""
+    """The address to listen on; without it `127.0.0.1`, or every address if `PORT` is in the environment
+    and `port` is not set. `apiroutes dev` uses only its flag."""
 
     port: int | None = _setting(None, _port)
-    """The port; without it `PORT` from the environment, or 8000. `apiroutes dev` takes it too."""
+    """The port; without it `PORT` from the environment, or 8000. `apiroutes dev` uses it too."""
 
     workers: int | None = _setting(None, _int_from(1))
     """Number of worker processes; without it `WEB_CONCURRENCY` from the environment, or one for each
@@ -472,7 +472,7 @@ class Settings:
     uvicorn, and under granian ASGI if every route is async throughout. A HUP does not change it."""
 
     preload: bool = _setting(False, _switch)
-    """Whether gunicorn's main process imports the project; HUP then brings no new code."""
+    """Whether gunicorn's main process imports the project; HUP then loads no new code."""
 
     pin_workers: bool = _setting(False, _switch)
     """Whether each worker stays on one [processor](deployment.md#one-processor-for-each-worker); gunicorn,
@@ -482,18 +482,18 @@ class Settings:
     """Seconds after which gunicorn kills a worker that gives no sign of life."""
 
     graceful_timeout: int = _setting(30, _int_from(0))
-    """Seconds that a worker has to finish its requests when it is told to stop."""
+    """Seconds that a worker has to finish its requests when it is asked to stop."""
 
     start_timeout: float = _setting(60.0, _seconds(above_zero=True))
-    """Seconds that `register` of `instrumentation.py` may take before the start has failed."""
+    """Seconds that `register` of `instrumentation.py` may take before the start fails."""
 
     shutdown_delay: float = _setting(0.0, _seconds(above_zero=False))
     """Seconds between a failing `readiness_path` and the end of listening, for a load balancer to notice;
     gunicorn and uvicorn."""
 
     keepalive: int = _setting(5, _int_from(0))
-    """Seconds that an idle connection is kept, under granian no less than `header_timeout`; 0 turns
-    keep-alive off under gunicorn and granian."""
+    """Seconds that an idle connection is kept, under granian at least `header_timeout`; 0 turns keep-alive
+    off under gunicorn and granian."""
 
     @property
     def docs_path(self) -> str | None:

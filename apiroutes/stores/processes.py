@@ -1,4 +1,4 @@
-"""Processes of this machine as owners of what ends with them.
+"""Processes of this machine as owners of things that end with them.
 
 In: nothing, or the name of an owner. Out: the name of this process, and whether the process with a name
 lives. A number alone does not name a process, because a later one may get it: the name includes when it

@@ -1,6 +1,6 @@
-"""What a store writes down beside its entries: which names were bumped, and how many records that may make.
+"""What a store records besides its entries: which names were bumped, and the limit of these records.
 
-In: names. Out: what stands for a name in a record.
+In: names. Out: what represents a name in a record.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _LONGEST_RECORD = 128
 
 
 def record_of(name: str) -> bytes:
-    """Return what stands for a name in a record: the name itself, or a digest of a long one; never b""."""
+    """Return what represents a name in a record: the name itself, or a digest of a long one; never b""."""
     record = b"=" + name.encode("utf-8", "surrogatepass")
     return record if len(record) <= _LONGEST_RECORD else b"#" + blake2b(record, digest_size=16).digest()
 

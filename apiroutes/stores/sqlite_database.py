@@ -166,7 +166,7 @@ class DatabaseFile:
         return database
 
     def _flaw(self, damaged: tuple[int, int] | None) -> str | None:
-        """Return why what is at the path cannot be used, or None if it can. It is called under the lock."""
+        """Return why the file at the path cannot be used, or None if it can. Call it under the lock."""
         identity = identity_of(self.path)
         if identity is None:
             return MISSING

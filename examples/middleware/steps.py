@@ -6,10 +6,12 @@ from apiroutes import Middleware, Next, Request, Response
 
 
 def timing(req: Request, res: Response, next: Next) -> None:
-    """Tell how long everything inside has taken. Nothing has been sent yet when `next()` returns."""
+    """Tell how long everything inside has taken. Nothing has been sent yet when `next()` ends."""
     began = time.perf_counter()
-    next()
-    res.set_header("Server-Timing", f"app;dur={(time.perf_counter() - began) * 1000:.1f}")
+    try:
+        next()
+    finally:  # errors that are raised inside are responses too
+        res.set_header("Server-Timing", f"app;dur={(time.perf_counter() - began) * 1000:.1f}")
 
 
 def step(name: str) -> Middleware:

@@ -39,7 +39,9 @@ def test_an_id_goes_through_to_the_handler_and_back(apiroutes_client: Client) ->
 @pytest.mark.parametrize("headers", [{}, {"X-API-Key": "wrong"}], ids=str)
 @pytest.mark.parametrize("path", ["/api/admin/status", "/api/admin/nothing"])
 def test_nobody_enters_without_the_key(apiroutes_client: Client, headers: dict[str, str], path: str) -> None:
-    assert apiroutes_client.get(path, headers=headers).status_code == 401
+    response = apiroutes_client.get(path, headers=headers)
+    assert response.status_code == 401
+    assert response.headers["Server-Timing"].startswith("app;dur=")  # an error that was raised, too
 
 
 def test_each_request_is_a_line_of_the_log(

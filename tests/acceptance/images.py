@@ -24,7 +24,7 @@ from typing import Any
 from tests.acceptance.client import SECONDS
 from tests.support import until
 
-__all__ = ["Container", "Image", "build", "run", "why_not"]
+__all__ = ["GET", "Container", "Image", "build", "run", "serving", "why_not"]
 
 ROOT = Path(__file__).parents[2]
 PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"
@@ -89,6 +89,7 @@ def build(context: Path, directory: Path) -> Image:
     buildah("config", "--env", "PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", base)
     buildah("run", base, "--", "python", "-m", "ensurepip", "--default-pip")
     buildah("commit", "--quiet", base, f"docker.io/library/python:{PYTHON}-slim")
+    buildah("tag", f"docker.io/library/python:{PYTHON}-slim", f"docker.io/library/python:{PYTHON}")
     buildah("rm", base)
     pip = directory / "pip.conf"
     pip.write_text(
@@ -138,6 +139,15 @@ def _copy_libraries(program: str, root: Path) -> None:
 
 # -- running
 
+# Its arguments: the host, the port, the path, and the cookies to send.
+GET = """
+import http.client, sys
+connection = http.client.HTTPConnection(sys.argv[1], int(sys.argv[2]), timeout=25)
+connection.request("GET", sys.argv[3], headers={"Cookie": cookie for cookie in sys.argv[4:]})
+response = connection.getresponse()
+print(response.status, response.getheader("Cache-Status"), response.read().decode())
+print(*(cookie.partition(";")[0] for cookie in response.headers.get_all("Set-Cookie", [])))
+"""
 # Its arguments: the directory of the image, its user and working directory, then the command. Standard input
 # has what is mounted, a line each: a kind, a place and options.
 _RUN = """
@@ -186,6 +196,13 @@ class Container:
     def execute(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run a command in it, as its user."""
         return subprocess.run(self.command(*words), capture_output=True, text=True, timeout=SECONDS)
+
+    def get(self, path: str, *cookies: str, port: int = 8000, host: str = "127.0.0.1") -> tuple[str, str]:
+        """Send a request inside of it; return status, Cache-Status and content in a line, and new cookies."""
+        done = self.execute("python", "-c", GET, host, str(port), path, *cookies)
+        assert done.returncode == 0, done.stderr
+        response, cookie = done.stdout.splitlines()
+        return response, cookie
 
     def is_healthy(self) -> bool:
         """Run the command of its HEALTHCHECK."""
@@ -236,3 +253,14 @@ def run(image: Image, log: Path, mounts: Sequence[str], variables: Mapping[str, 
         with contextlib.suppress(ProcessLookupError):
             os.killpg(outer.pid, signal.SIGKILL)
         outer.wait()
+
+
+@contextmanager
+def serving(
+    image: Image, log: Path, mounts: Sequence[str], variables: Mapping[str, str]
+) -> Iterator[Container]:
+    """Run the image until it is healthy."""
+    with run(image, log, mounts, variables) as container:
+        until(lambda: container.has_ended or container.is_healthy())
+        assert not container.has_ended, container.log()
+        yield container

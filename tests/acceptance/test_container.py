@@ -9,7 +9,6 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ import yaml
 
 from apiroutes import Settings
 from apiroutes.servers.defaults import MARGIN_SECONDS
-from tests.acceptance.images import Container, Image, build, run, why_not
+from tests.acceptance.images import GET, Container, Image, build, serving, why_not
 from tests.acceptance.locks import EXAMPLE
 from tests.acceptance.locks import run as run_with_registry
 from tests.support import project, until
@@ -67,13 +66,6 @@ LEFT_OUT = {
     "tests/test_prices.py": "",
     "conftest.py": "",
 }
-GET = """
-import http.client, sys
-connection = http.client.HTTPConnection(sys.argv[1], int(sys.argv[2]), timeout=25)
-connection.request("GET", sys.argv[3])
-response = connection.getresponse()
-print(response.status, response.getheader("Cache-Status"), response.read().decode())
-"""
 COMPOSE = yaml.safe_load((EXAMPLE / "compose.yaml").read_text(encoding="utf-8"))
 SERVICE: dict[str, Any] = COMPOSE["services"]["shop"]
 
@@ -103,25 +95,15 @@ def mounts(user: str) -> list[str]:
     ]
 
 
-@contextmanager
-def serving(image: Image, log: Path, **variables: str) -> Iterator[Container]:
-    """Run the image until it is healthy."""
-    with run(image, log, mounts(image.config["User"]), variables) as container:
-        until(lambda: container.has_ended or container.is_healthy())
-        assert not container.has_ended, container.log()
-        yield container
-
-
 @pytest.fixture(scope="module")
 def container(image: Image, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Container]:
-    with serving(image, tmp_path_factory.mktemp("container") / "log") as container:
+    log = tmp_path_factory.mktemp("container") / "log"
+    with serving(image, log, mounts(image.config["User"]), {}) as container:
         yield container
 
 
 def get(container: Container, path: str, port: int = 8000, host: str = "127.0.0.1") -> str:
-    done = container.execute("python", "-c", GET, host, str(port), path)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
+    return container.get(path, port=port, host=host)[0]
 
 
 # -- the image
@@ -199,7 +181,8 @@ def test_an_orphan_does_not_stay_behind_as_a_zombie(container: Container) -> Non
 
 
 def test_another_port_is_asked_for_health_as_well(image: Image, tmp_path: Path) -> None:
-    with serving(image, tmp_path / "log", PORT="8123", HTTP_PROXY="http://192.0.2.1:9") as container:
+    variables = {"PORT": "8123", "HTTP_PROXY": "http://192.0.2.1:9"}
+    with serving(image, tmp_path / "log", mounts(image.config["User"]), variables) as container:
         assert get(container, "/api/version", port=8123).endswith(" 1")
 
 
@@ -209,7 +192,7 @@ def test_it_is_not_healthy_while_nothing_answers(image: Image, container: Contai
 
 
 def test_stopping_finishes_the_request_in_progress(image: Image, tmp_path: Path) -> None:
-    with serving(image, tmp_path / "log") as container:
+    with serving(image, tmp_path / "log", mounts(image.config["User"]), {}) as container:
         slow = subprocess.Popen(
             container.command("python", "-c", GET, "127.0.0.1", "8000", "/api/slow"),
             stdout=subprocess.PIPE,

@@ -59,11 +59,13 @@ class Development(NamedTuple):
 
 
 @contextmanager
-def developing(root: Path, files: Mapping[str, str], **variables: str) -> Iterator[Development]:
+def developing(
+    root: Path, files: Mapping[str, str], *options: str, **variables: str
+) -> Iterator[Development]:
     """Run the development server, with a process that waits for its turn, and end it whatever happens."""
     directory, log = root / "project", root / "log"
     project(directory, files)
-    command = [sys.executable, "-m", "apiroutes", "dev", "--port", "0"]
+    command = [sys.executable, "-m", "apiroutes", "dev", "--port", "0", *options]
     with running(command, log, variables, directory) as process:
         until(lambda: "(Ctrl-C stops)" in log.read_text())
         address = re.search(r"http://127\.0\.0\.1:(\d+)", log.read_text())
@@ -158,6 +160,24 @@ def test_no_connection_is_lost_in_many_reloads_and_no_old_code_answers_once_one_
         for client in clients:
             client.join(SECONDS)
         assert faults == []
+
+
+def test_an_allowed_host_is_answered_after_a_reload_and_by_what_stands_in(tmp_path: Path) -> None:
+    def status(host: str) -> int:
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=SECONDS)
+        with contextlib.closing(connection):
+            connection.request("GET", "/api/x", headers={"Host": host})
+            return connection.getresponse().status
+
+    options = ("--allowed-host", "dub.test", "--allowed-host", ".a.test")
+    with developing(tmp_path, {"pages/api/x.py": VERSION}, *options) as server:
+        for _ in range(2):
+            hosts = ("dub.test", "b.a.test", "app.localhost", "evil.test")
+            assert [status(host) for host in hosts] == [200, 200, 200, 403]
+            server.reload_after(lambda: server.write("pages/api/x.py", VERSION + "\n"))
+        server.write("pages/api/x.py", "import os\nos._exit(3)\n")
+        until(lambda: "waiting for a change" in server.log.read_text())
+        assert [status("dub.test"), status("evil.test")] == [503, 403]
 
 
 def test_variables_of_an_edited_env_file_are_seen_and_removed_ones_are_gone(tmp_path: Path) -> None:

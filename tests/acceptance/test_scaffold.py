@@ -99,6 +99,29 @@ def test_a_project_passes_its_own_tests(project: Path) -> None:
     assert not (project / "data").exists()  # the database of development
 
 
+def test_what_the_readme_names_may_be_deleted_for_a_beginning_of_ones_own(project: Path) -> None:
+    if "minimal" in project.name:
+        pytest.skip("a minimal project has nothing to delete")
+    kept = {"pyproject.toml", "_middleware.py", "README.md", "Makefile", "Dockerfile"}
+    copy = Path(shutil.copytree(project, project.parent / f"{project.name}-copy"))
+    removals = commands_of_readme(copy, "rm")
+    for removal in removals:
+        run(["bash", "-euc", removal], copy)
+        assert kept <= {path.name for path in copy.rglob("*")}
+        passes_all_it_has(copy)
+    files = sorted(path.name for path in copy.rglob("*.py"))
+    hello = "route.py" if "shop-app" in project.name else "hello.py"
+    assert files == ["_middleware.py", hello, "test_hello.py", "test_middleware.py"]
+
+
+def passes_all_it_has(project: Path) -> None:
+    assert " passed" in run(tool("pytest", "-p", "no:ddtrace", "-p", "no:cacheprovider"), project)
+    run(tool("ruff", "check", "."), project)
+    run(tool("ruff", "format", "--check", "."), project)
+    run(tool("mypy"), project)
+    run([*APIROUTES, "check"], project)
+
+
 def test_a_project_passes_its_linter_and_its_types(project: Path) -> None:
     assert run(tool("ruff", "check", "."), project) == "All checks passed!\n"
     assert "would be reformatted" not in run(tool("ruff", "format", "--check", "."), project)
@@ -116,19 +139,30 @@ def test_a_project_passes_the_check_and_has_its_routes(project: Path) -> None:
     ][:count]
 
 
-def test_make_types_reads_the_files_of_directories_with_parameters(tmp_path: Path) -> None:
-    project = new_project(tmp_path, "app")
-    (project / ".venv").mkdir()
-    (project / ".venv" / ".installed").touch()
-    make = ["make", "types", f"BIN={Path(sys.executable).parent}"]
+def commands_of_readme(project: Path, *names: str) -> list[str]:
+    """The commands of the README that begin with one of the names."""
+    lines = re.findall(r"^\$ (.+)", (project / "README.md").read_text(encoding="utf-8"), re.M)
+    return [line for line in lines if line.startswith(names)]
+
+
+@pytest.mark.parametrize("variant", ["app", "minimal"])
+def test_types_of_files_in_directories_with_parameters_are_checked(tmp_path: Path, variant: str) -> None:
+    project = new_project(tmp_path, variant)
+    programs = Path(sys.executable).parent
+    if variant == "minimal":
+        script = "\n".join(["mypy", *commands_of_readme(project, "find")])
+        types = ["bash", "-euc", f"PATH={shlex.quote(str(programs))}:$PATH\n{script}"]
+    else:
+        types = ["make", "types", f"BIN={programs}", "--old-file=.venv/.installed"]
     # Several files whose name is that of one module.
-    for parameter in ("[id]", "$id"):
-        directory = project / "app" / "api" / "users" / parameter
+    for parameter in ("posts/[id]", "users/[id]", "users/$id"):
+        directory = project / ("pages" if variant == "minimal" else "app") / "api" / parameter
         directory.mkdir(parents=True)
-        (directory / "route.py").write_text("def GET(id: int) -> int:\n    return id\n", encoding="utf-8")
-    run(make, project)
+        for name in ("index.py", "route.py"):
+            (directory / name).write_text("def GET(id: int) -> int:\n    return id\n", encoding="utf-8")
+    run(types, project)
     (directory / "route.py").write_text("def GET(id: int) -> str:\n    return id\n", encoding="utf-8")
-    assert "Incompatible return value type" in run(make, project, status=2)
+    assert "Incompatible return value type" in run(types, project, status=123 if variant == "minimal" else 2)
 
 
 # -- what it serves

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.body.bodies import JSON, CountingInput, post
 from tests.support import Extra, app_of, call, environ
 
@@ -37,9 +39,20 @@ def test_a_stream_without_content_is_empty(tmp_path: Path) -> None:
     assert call(app).body == b""
 
 
-def test_a_raw_body_is_bounded(tmp_path: Path) -> None:
-    app = app_of(tmp_path, RAW + "def handler(req, res):\n    res.send(req.raw_body)\n", body_size_limit="5b")
-    assert [post(app, JSON, body).status for body in (b"01234", b"012345")] == [200, 413]
+WHOLE = [
+    ("req.raw_body", JSON),
+    ("req.get_data(as_text=True)", JSON),
+    ("req.get_json()", JSON),
+    ("req.form", "application/x-www-form-urlencoded"),
+    ("req.files", "application/x-www-form-urlencoded"),
+]
+
+
+@pytest.mark.parametrize(("read", "content_type"), WHOLE)
+def test_content_that_is_read_whole_is_bounded(tmp_path: Path, read: str, content_type: str) -> None:
+    source = f"{RAW}def handler(req, res):\n    {read}\n    res.send('read')\n"
+    app = app_of(tmp_path, source, body_size_limit="5b")
+    assert [post(app, content_type, body).status for body in (b"10000", b"100000")] == [200, 413]
 
 
 def test_with_parsing_off_the_body_is_none_and_its_content_can_be_read(tmp_path: Path) -> None:

@@ -266,6 +266,8 @@ WRONG = [
     ["routes", "--nothing"],
     ["dev", "--port", "x"],
     ["dev", "--port", "99999"],
+    ["dev", "--allowed-host", "a b"],
+    ["dev", "--allowed-host", ""],
     ["check", "--root", "-"],
 ]
 

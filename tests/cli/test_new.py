@@ -36,6 +36,7 @@ WITH_DATABASE = [
     "migrations/0001_notes.sql",
     "tests/conftest.py",
     "tests/test_database.py",
+    "tests/test_middleware.py",
     "tests/test_notes.py",
 ]
 HELLO = {
@@ -153,10 +154,12 @@ def test_files_have_the_permissions_of_the_umask(here: Path) -> None:
     assert (here / "api" / "Makefile").stat().st_mode & 0o777 == 0o640
 
 
-# Each image has a directory of its own to write in.
+# The image of the scaffold has a directory for the database besides, and both are volumes.
 OWN_OF_THE_IMAGE = {
-    "RUN install --directory --owner=app --group=app --mode=0700 data",
-    "VOLUME /app/data",
+    "# It writes in two directories: the database's, and the server's own. All else belongs to root.",
+    "RUN install --directory --owner=app --group=app --mode=0700 data .apiroutes",
+    "VOLUME /app/data /app/.apiroutes",
+    "# The one directory in which the server writes. All else belongs to root.",
     "RUN install --directory --owner=app --group=app --mode=0700 .apiroutes",
 }
 
@@ -421,6 +424,49 @@ def test_a_gitignore_that_cannot_be_read_ends_without_a_project(here: Path) -> N
     assert files_in(here) == [".gitignore"]
 
 
+# What a project has is enough to be one.
+PROJECTS = [
+    ("", ["."]),
+    ("", [".", "--minimal"]),
+    ("", [".", "--list"]),
+    ("", ["../shop"]),
+    ("[tool.apiroutes]\n", ["."]),
+    ("[project]\nname = 'x'\n[tool.apiroutes]\ntitle = 'X'\n", [".", "--convention", "app"]),
+]
+
+
+@pytest.mark.parametrize(("text", "arguments"), PROJECTS)
+def test_a_project_is_not_made_a_second_time(here: Path, text: str, arguments: list[str]) -> None:
+    if text:
+        put(here, "pyproject.toml", text)
+    else:
+        new(".")
+    before = files_in(here)
+    result = new(*arguments)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert " is an apiroutes project already: its pyproject.toml has [tool.apiroutes]." in result.stderr
+    assert "Nothing was written." in result.stderr
+    assert "in the way" not in result.stderr
+    assert files_in(here) == before
+
+
+OTHERS = [
+    b"[project]\nname = 'x'\n",
+    b"[tool]\napiroutes = 1\n",
+    b"tool = 1\n",
+    b"[tool.apiroutes",
+    b"\xff[tool.apiroutes]\n",
+]
+
+
+@pytest.mark.parametrize("content", OTHERS)
+def test_another_pyproject_is_in_the_way_like_any_file(here: Path, content: bytes) -> None:
+    (here / "pyproject.toml").write_bytes(content)
+    result = new(".")
+    assert result.exit_code == 1
+    assert "'.' has files in the way:\n  pyproject.toml\nNothing was written." in result.stderr
+
+
 @pytest.mark.parametrize("kind", ["file", "below a file", "broken link", "link to a file"])
 def test_what_is_no_directory_is_refused(here: Path, kind: str) -> None:
     name = "api/api" if kind == "below a file" else "api"
@@ -538,7 +584,19 @@ def test_a_question_that_is_interrupted_makes_nothing(here: Path) -> None:
                 break
         assert shown.process.poll() == 130
         text = shown.read_until(None)
+    assert text.endswith("\nStopped at the question: nothing was done.\n")
     assert "Traceback" not in text
+    assert files_in(here) == []
+
+
+@pytest.mark.costly
+def test_an_end_of_the_input_at_a_question_makes_nothing(here: Path) -> None:
+    with terminal([*APIROUTES, "new", "api"], NO_COLOR="1") as shown:
+        shown.read_until("[pages]:")
+        shown.type("\x04")  # Ctrl-D
+        text = shown.read_until(None)
+        assert shown.process.wait(30) == 130
+    assert text.endswith("\nStopped at the question: nothing was done.\n")
     assert files_in(here) == []
 
 
@@ -647,7 +705,7 @@ def test_make_says_that_a_wheel_is_missing_and_what_makes_it(here: Path, wheels:
     for name in wheels:
         put(here / "api", name, "")
     message = make("install", status=2)
-    assert "wheels/ does not have apiroutes" in message
+    assert "wheels/ does not contain apiroutes" in message
     assert "make wheel CLONE=" in message
     assert not (here / "api" / ".venv").exists()
 
@@ -660,6 +718,52 @@ def test_make_wheel_asks_for_a_clone_that_is_there_and_leaves_the_old_wheel(
     put(here / "api", "wheels/apiroutes-0.1-py3-none-any.whl", "")
     assert "make wheel CLONE=" in make("wheel", *clone, status=2)
     assert files_in(here / "api" / "wheels") == ["apiroutes-0.1-py3-none-any.whl"]
+
+
+# A `python3` whose environments have a pip that only writes down how it was called.
+PYTHON3 = """#!/bin/sh
+mkdir -p .venv/bin
+printf '#!/bin/sh\\necho "$@" >> .venv/pip.log\\n' > .venv/bin/pip
+chmod +x .venv/bin/pip
+"""
+# A change of pyproject.toml, and whether the packages have to be installed again.
+CHANGES = [
+    ("", "", False),  # the time of the file is another one
+    ("line-length = 100", "line-length = 99", False),
+    ("strict = true", "strict = false", False),
+    ('conventions = ["pages"]', 'conventions = ["pages"]\ntitle = "Shop"', False),
+    ('filterwarnings = ["error"]', "[[tool.mypy.overrides]]\nmodule = 'x'\n", False),
+    ('"msgspec>=0.19",', '"msgspec>=0.19",\n    "httpx",', True),
+    ('"pytest>=8",', '"pytest>=8.1",', True),
+    ("setuptools>=75", "setuptools>=76", True),
+    ('find-links = ["wheels"]', 'find-links = ["wheels", "more"]', True),
+    ('filterwarnings = ["error"]', "[dependency-groups]\nmore = ['httpx']\n", True),
+]
+
+
+@pytest.mark.parametrize(("old", "new_text", "installs"), CHANGES)
+def test_make_installs_again_what_pyproject_says_of_packages_alone(
+    here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, old: str, new_text: str, installs: bool
+) -> None:
+    new("api")
+    put(here / "api", "wheels/apiroutes-0.2-py3-none-any.whl", "")
+    put(tmp_path, "bin/python3", PYTHON3)
+    (tmp_path / "bin" / "python3").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
+    make("install", status=0)
+    log, pyproject = here / "api" / ".venv" / "pip.log", here / "api" / "pyproject.toml"
+    assert "--editable .[dev]" in log.read_text(encoding="utf-8")
+    log.unlink()
+    text = pyproject.read_text(encoding="utf-8")
+    assert old in text
+    pyproject.write_text(text.replace(old, new_text, 1), encoding="utf-8")
+    late = (here / "api" / ".venv" / ".installed").stat().st_mtime + 10
+    os.utime(pyproject, (late, late))
+    make("install", status=0)
+    assert log.exists() == installs
+    log.unlink(missing_ok=True)
+    make("install", status=0)
+    assert not log.exists()
 
 
 COMPATIBLE = [

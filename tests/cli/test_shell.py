@@ -51,6 +51,11 @@ def test_a_program_has_the_project(root: str, source: str, printed: str, is_argu
     assert (result.exit_code, result.stdout) == (0, printed)
 
 
+def test_the_environment_says_the_mode(root: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("APIROUTES_MODE", "production")
+    assert run(root, "-c", "print(settings.mode)").stdout == "production\n"
+
+
 def test_requests_count_with_none_of_the_servers(tmp_path: Path) -> None:
     source = "config = {'rateLimit': '1/hour'}\ndef GET(): return 1\n"
     app = App(project(tmp_path, {"pages/api/x.py": source}))

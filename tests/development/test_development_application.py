@@ -176,6 +176,10 @@ GUARDED = [
     ("127.0.0.1", "evil.example", False),
     ("127.0.0.1", "evil.example:8000", False),
     ("127.0.0.1", "localhost.evil.example", False),
+    ("127.0.0.1", "dub.localhost:8000", True),
+    ("127.0.0.1", "App.Dub.LOCALHOST.", True),
+    ("127.0.0.1", "evillocalhost", False),
+    ("127.0.0.1", ".localhost", False),
     ("127.0.0.1", "evil.example@localhost", False),
     ("127.0.0.1", "localhost:8000,evil.example", False),
     ("127.0.0.1", "localhost/", False),
@@ -205,8 +209,31 @@ def test_only_the_served_host_and_this_machine_are_served(
     assert answer.status == (201 if is_served else 403)
 
 
+ALLOWED = [
+    ("dub.sh", True),
+    ("DUB.sh:8000", True),
+    ("app.dub.sh", False),
+    ("a.test", True),
+    ("b.a.test", True),
+    ("evil-a.test", False),
+    ("localhost", True),
+    ("evil.example", False),
+]
+
+
+@pytest.mark.parametrize(("field", "is_served"), ALLOWED)
+def test_further_names_may_be_allowed_with_their_subdomains(field: str, is_served: bool) -> None:
+    answer = call(HostGuard(plain, "127.0.0.1", ["Dub.sh", ".a.test"]), HTTP_HOST=field)
+    assert answer.status == (201 if is_served else 403)
+
+
 def test_a_refused_host_gets_the_option_that_allows_it() -> None:
+    answer = call(HostGuard(plain, "127.0.0.1"), HTTP_HOST="Dub.sh:8000")
+    assert b"apiroutes dev --allowed-host dub.sh\n" in answer.body
+
+
+def test_what_a_client_sends_as_its_host_cannot_move_the_cursor() -> None:
     answer = call(HostGuard(plain, "127.0.0.1"), HTTP_HOST="evil.example\x1b")
-    assert b"--host" in answer.body
+    assert b"--allowed-host NAME\n" in answer.body
     assert b"\x1b" not in answer.body
     assert answer.header("Content-Type") == "text/plain; charset=utf-8"

@@ -583,3 +583,43 @@ def test_production_shows_nothing_of_it(tmp_path: Path) -> None:
     app = App(project(tmp_path, {"pages/api/x.py": FAILING}))
     assert call(app, HTTP_ACCEPT=HTML).body == b"Internal Server Error"
     assert call(app, HTTP_ACCEPT=HTML, target="/api/y").body == b"Not Found"
+
+
+# -- what handlers and middleware leave in the environ ---------------------------------------------
+
+ENTRIES = (
+    *("HTTP_X_LOCALE", "HTTP_AUTHORIZATION", "HTTP_COOKIE", "HTTP_REFERER", "HTTP_ACCEPT", "CONTENT_TYPE"),
+    *("CONTENT_LENGTH", "QUERY_STRING", "PATH_INFO", "SCRIPT_NAME", "HTTP_HOST", "RAW_URI"),
+)
+VALUES = ("None", "3", "b'x'", "['x']", "'\\udcff'", "type('T', (), {'__str__': None})()")
+
+
+@pytest.mark.parametrize("value", VALUES)
+def test_any_value_in_the_environ_is_shown_or_left_out(tmp_path: Path, value: str) -> None:
+    handler = (
+        f"def GET(req):\n    req.environ[req.query['name']] = {value}\n    raise ZeroDivisionError('shown')\n"
+    )
+    app = load_application(project(tmp_path, {"pages/api/x.py": handler}), lambda line: None)
+    for name in ENTRIES:
+        answer = call(app, target=f"/api/x?name={name}")
+        assert (answer.status, "shown" in answer.text) == (500, True), name
+
+
+@pytest.mark.parametrize("accept", [HTML, JSON, None])
+def test_a_header_may_be_none_in_each_form(tmp_path: Path, accept: str | None) -> None:
+    handler = "def GET(req):\n    req.environ['HTTP_X_LOCALE'] = None\n    return 1 / 0\n"
+    assert "ZeroDivisionError" in fault(tmp_path, handler, accept).text
+
+
+@pytest.mark.parametrize("name", ["HTTP_TRACEPARENT", "HTTP_X_REQUEST_ID"])
+def test_a_header_that_the_log_reads_may_be_none(tmp_path: Path, name: str) -> None:
+    assert "ZeroDivisionError" in text(
+        tmp_path, f"def GET(req):\n    req.environ['{name}'] = None\n    return 1 / 0\n"
+    )
+
+
+@pytest.mark.parametrize("value", ["None", "3", "[1, None]", "object()"])
+def test_any_value_in_the_params_is_shown(tmp_path: Path, value: str) -> None:
+    assert "ZeroDivisionError" in text(
+        tmp_path, f"def GET(req):\n    req.params['id'] = {value}\n    return 1 / 0\n"
+    )

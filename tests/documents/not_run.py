@@ -62,6 +62,7 @@ NOT_RUN = [
         "fetches from the network",
         "tests/acceptance/test_locked_installs.py",
     ),
+    NotRun(r"alembic ", "needs Alembic, which the tests lack", page="docs/how-to/databases.md"),
     NotRun(r"python -m benchmarks\.", "measures for minutes", "tests/test_benchmarks.py"),
     NotRun(
         r"apiroutes check$",

@@ -99,7 +99,7 @@ def test_it_runs_inside_the_middleware_of_directories_and_outside_the_modules_ow
     assert call(app).json() == {"seen": ["everywhere", "directory", "limit", "own"]}
 
 
-REMEDY = 'Write an amount and a time, such as "100/minute", "5 per 15 minutes" or "1000/day".'
+REMEDY = 'Write an amount and a period, such as "100/minute", "5 per 15 minutes" or "1000/day".'
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ REMEDY = 'Write an amount and a time, such as "100/minute", "5 per 15 minutes" o
         ("100", "config.rateLimit: 100 is neither a string nor a list of strings.", REMEDY),
         ("None", "config.rateLimit: None is neither a string nor a list of strings.", REMEDY),
         ("True", "config.rateLimit: True is neither a string nor a list of strings.", REMEDY),
-        ("[]", "config.rateLimit: [] has no rate.", REMEDY),
+        ("[]", "config.rateLimit: [] contains no rate.", REMEDY),
         ("{}", "config.rateLimit has no 'limit'.", REMEDY),
         ("{'by': 'user'}", "config.rateLimit has no 'limit'.", REMEDY),
         ("{'limit': 5}", "config.rateLimit.limit: 5 is neither", REMEDY),
@@ -127,7 +127,7 @@ REMEDY = 'Write an amount and a time, such as "100/minute", "5 per 15 minutes" o
         ("{'limit': '1/day', 'by': 'ip'}", "config.rateLimit.by: 'ip' is not one of", 'Write "address"'),
         ("{'limit': '1/day', 'cost': 2}", "config.rateLimit.cost: 2 is more than 1", "Write an int"),
         ("{'limit': '1/day', 'cost': 'a'}", "config.rateLimit.cost: 'a' is neither", "Write an int"),
-        ("{'limit': '1/day', 'name': ''}", "config.rateLimit.name: '' is not a text", "Write a short text"),
+        ("{'limit': '1/day', 'name': ''}", "config.rateLimit.name: '' is not a str", "Write a short text"),
         ("{'limit': '1/day', 'failuresOnly': 1}", "config.rateLimit.failuresOnly: 1 is not", "Write True"),
         (
             "{'limit': '1/day', 'failuresOnly': True, 'isFailure': 401}",

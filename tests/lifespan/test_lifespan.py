@@ -268,11 +268,11 @@ FAILURES = {
     "def register():\n    1 / 0\n    yield": "ZeroDivisionError",
     "async def register():\n    1 / 0\n    yield": "ZeroDivisionError",
     "def register(): raise SystemExit": "SystemExit",
-    "def register(): return 3": "no mapping",
-    "def register(): return [('a', 1)]": "no mapping",
-    "async def register():\n    yield 3": "no mapping",
-    "def register():\n    if False: yield": "without coming to its `yield`",
-    "async def register():\n    if False: yield": "without coming to its `yield`",
+    "def register(): return 3": "not a mapping",
+    "def register(): return [('a', 1)]": "not a mapping",
+    "async def register():\n    yield 3": "not a mapping",
+    "def register():\n    if False: yield": "without reaching its `yield`",
+    "async def register():\n    if False: yield": "without reaching its `yield`",
 }
 
 

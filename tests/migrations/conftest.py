@@ -17,10 +17,11 @@ from tests.migrations.tables import KEY
 def app(request: pytest.FixtureRequest) -> Iterator[App]:
     project: Path = request.module.PROJECT
     with pytest.MonkeyPatch.context() as patch:
-        for line in (project / ".env").read_text(encoding="utf-8").splitlines():
-            name = line.partition("=")[0]
-            patch.setenv(name, "")  # so that it is what it was afterwards
-            patch.delenv(name)
+        for file in project.glob(".env*"):
+            for line in file.read_text(encoding="utf-8").splitlines():
+                name = line.partition("=")[0]
+                patch.setenv(name, "")  # so that it is what it was afterwards
+                patch.delenv(name)
         with Client(str(project), secret_key=KEY) as client:
             assert isinstance(client.application, App)
             yield client.application

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+import importlib
 import io
 import json
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from click.testing import CliRunner
 
+from apiroutes import App
 from apiroutes.cli import main
 from apiroutes.testing import Client
 from tests.migrations.tables import KEY, without_proof
+from tests.support import project
 
 PROJECT = Path(__file__).parent / "fastapi"
 
@@ -34,9 +39,25 @@ ANSWERS: list[tuple[str, str, dict[str, Any], int, object]] = [
     ("POST", "/api/books", {"json": {"title": "Ulysses"}}, 201, {"title": "Ulysses", "id": 2}),
     ("POST", "/api/books", {"json": {"title": "Emma"}}, 409, {"by": 1}),
     ("GET", "/api/taken", {}, 409, {"by": 1}),
+    ("GET", "/api/people/3", {}, 200, {"id": 3}),
+    ("GET", "/api/people/ada", {}, 200, {"name": "ada"}),
     ("GET", "/api/query?tag=a&tag=b&from=7", {}, 200, [["a", "b"], 7, "", None, 20, 1]),
-    ("GET", "/api/query?tag=a&from=7&limit=0", {}, 422, {"error": "does not fit"}),
-    ("GET", "/api/query?tag=a&from=7&page=0", {}, 422, {"error": "does not fit"}),
+    (
+        "GET",
+        "/api/query?tag=a&from=7&limit=0&page=0",
+        {},
+        422,
+        {
+            "errors": [
+                ["query.page", "Expected `int` >= 1"],
+                ["query.limit", "Input should be greater than or equal to 1"],
+            ]
+        },
+    ),
+    ("POST", "/api/books", {"json": {"title": "Persuasion"}}, 422, {"errors": [["body.title", "is taken"]]}),
+    ("PATCH", "/api/books", {"json": {"subtitle": None}}, 200, ["subtitle"]),
+    ("PATCH", "/api/filters", {"json": {}}, 200, {}),
+    ("PATCH", "/api/filters", {"json": {"name": None}}, 200, {"name": None}),
     ("GET", "/api/filters?page=7", {}, 200, {"page": 7}),
     ("PUT", "/api/filters", {"data": {"name": "Ada"}}, 200, {"name": "Ada"}),
     ("POST", "/api/uploads", {"data": {"file": PHOTO}}, 200, 3),
@@ -128,3 +149,63 @@ def test_the_document(apiroutes_client: Client) -> None:
     assert paths["/api/taken"]["get"]["deprecated"]
     assert paths["/api/books/{id}"]["get"]["operationId"] == "get_books_by_id"
     assert {"201", "409"} <= paths["/api/books"]["post"]["responses"].keys()
+
+
+HALF_PORTED = {
+    "half_ported_site.py": """
+from fastapi import BackgroundTasks, FastAPI, HTTPException
+
+app = FastAPI()
+sent = []
+
+@app.delete("/api/orders/{id}")
+def remove(id: int):
+    return {"removed": id}
+
+@app.post("/api/there")
+def refuse(tasks: BackgroundTasks):
+    tasks.add_task(sent.append, "there")
+    raise HTTPException(409)
+""",
+    "pages/api/orders/[id].py": """
+from half_ported_site import app
+
+def GET(id: int): return {"id": id}
+
+async def DELETE(): return app
+""",
+    "pages/api/here.py": """
+from half_ported_site import sent
+from apiroutes import ApiError, after
+
+def POST():
+    after(sent.append, "here")
+    raise ApiError(409)
+""",
+}
+REQUESTS: list[tuple[str, str, int, object]] = [
+    ("GET", "/api/orders/7", 200, {"id": 7}),
+    ("DELETE", "/api/orders/7", 200, {"removed": 7}),
+    ("PUT", "/api/orders/7", 405, None),
+    ("POST", "/api/there", 409, None),
+    ("POST", "/api/here", 409, None),
+]
+
+
+def test_methods_of_one_path_and_work_after_errors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = project(tmp_path, HALF_PORTED)
+    monkeypatch.syspath_prepend(root)
+    site: Any = importlib.import_module("half_ported_site")
+    api = App(root, fallback=site.app)
+
+    async def answers() -> list[tuple[str, str, int, object]]:
+        found: list[tuple[str, str, int, object]] = []
+        transport = httpx.ASGITransport(app=api.asgi)
+        async with api.lifespan(), httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            for method, path, _, _ in REQUESTS:
+                answer = await client.request(method, path)
+                found.append((method, path, answer.status_code, answer.json() if answer.is_success else None))
+        return found
+
+    assert asyncio.run(answers()) == REQUESTS
+    assert site.sent == ["here"]  # the end of the App has waited for it

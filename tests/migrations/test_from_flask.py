@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import base64
 import io
+import shutil
+import subprocess
+import sys
 import time
 import uuid
 from pathlib import Path
@@ -15,6 +18,7 @@ import pytest
 from apiroutes import App
 from apiroutes.middleware import security_headers, sessions
 from apiroutes.testing import Client
+from tests.documents.reading import shown_by
 from tests.migrations.tables import KEY, without_proof
 from tests.support import Extra, call, project
 
@@ -37,6 +41,9 @@ ROUTES: list[tuple[str, object]] = [
     ("/api/values/1.5/ratio", {"key": 1.5}),
     ("/api/values/open/kind", {"key": "open", "page": 1}),
     ("/api/values/done/kind?page=2", {"key": "done", "page": 2}),
+    ("/api/users/3", {"id": 3}),
+    ("/api/users/ada", {"name": "ada"}),
+    ("/api/items/3/a?key=b", [3, "a", "b"]),
 ]
 
 
@@ -46,7 +53,14 @@ def test_a_converter_is_a_type(client: Client, path: str, expected: object) -> N
 
 
 @pytest.mark.parametrize(
-    "path", ["/api/values/x/ratio", "/api/values/x/kind", "/api/values/open/kind?page=x"]
+    "path",
+    [
+        "/api/values/x/ratio",
+        "/api/values/x/kind",
+        "/api/values/open/kind?page=x",
+        "/api/items/3/a?key=B",
+        "/api/items?offset=-1",
+    ],
 )
 def test_what_a_type_does_not_take_is_a_422(client: Client, path: str) -> None:
     assert client.get(path).status_code == 422
@@ -85,6 +99,7 @@ def test_a_request(client: Client) -> None:
         "view args": {"id": "7"},
         "rule": "/api/request/[id]",
         "link": "/api/notes/7",
+        "external": "http://localhost/api/notes/7",
         "app": "notes",
     }
 
@@ -107,6 +122,8 @@ BODIES: list[tuple[str, str, dict[str, Any], object]] = [
         ["Ada", "me.png"],
     ),
     ("POST", "/api/streamed", {"data": b"12345"}, {"bytes": 5}),
+    ("PUT", "/api/streamed", {"data": b"[1]"}, [[1]]),
+    ("PUT", "/api/streamed", {"data": b"[1", "content_type": "application/json"}, [None]),
     ("POST", "/api/import", {"json": [1] * 600_000}, 600_000),
     ("POST", "/api/request/7", {"data": {"a": "b"}}, "b"),
 ]
@@ -134,6 +151,7 @@ MADE: list[tuple[str, int, str, dict[str, str]]] = [
     ("stream", 200, "name\nstream", {"Content-Type": "text/csv"}),
     ("redirect", 302, "/api/hello", {"Location": "/api/hello"}),
     ("file", 200, HELLO, {"Content-Disposition": 'attachment; filename="hello.txt"'}),
+    ("buffer", 200, "name\n", {"Content-Type": "text/csv"}),
     ("safe file&name=hello.py", 200, HELLO, {}),
     ("abort", 409, "Taken", {}),
     ("abort with a response", 418, "Teapot", {}),
@@ -248,6 +266,123 @@ def test_a_member(client: Client) -> None:
     with client.session() as session:
         session.rotate(owner="ada")
     assert client.get("/api/guarded/member").text == "ada"
+
+
+def test_malformed_json_does_not_reach_a_handler(client: Client) -> None:
+    answer = client.post("/api/bodies", data="[1", content_type="application/json")
+    assert (answer.status_code, answer.text) == (400, "Invalid JSON")
+
+
+def test_what_is_committed_survives_an_error(client: Client) -> None:
+    assert client.post("/api/items", json={"title": "Emma"}).status_code == 422
+    assert client.post("/api/items", json={"title": "Sanditon"}).json == {"id": 1}
+    assert client.put("/api/items/1").status_code == 409
+    assert client.get("/api/items/1").json == {"title": "Sanditon"}
+    assert client.delete("/api/items/1").text == "refused once"
+    assert (client.get("/api/items/1").json, client.get("/api/items").json) == (
+        {"title": "refused"},
+        ["refused"],
+    )
+    assert client.get("/api/items?offset=1").json == []
+    assert client.get("/api/items/2").status_code == 404
+
+
+def test_another_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(PROJECT)
+    monkeypatch.setenv("UPLOADS", "/tmp/other")
+    client = Client(".", secret_key=KEY)
+    assert client.post("/api/session").json == {"uploads": "/tmp/other"}
+
+
+def test_a_script_reads_the_environment_of_the_project(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("APIROUTES_SECRET_KEY", KEY)
+    monkeypatch.delenv("UPLOADS", raising=False)
+    root = tmp_path / "flask"
+    shutil.copytree(PROJECT, root)
+    script = root / "script.py"
+    script.write_text("import os\nfrom ported_flask.people import slow\nprint(slow(os.environ['UPLOADS']))\n")
+    run = subprocess.run(
+        [f"{sys.executable} -m apiroutes shell < script.py"],
+        shell=True,
+        cwd=root,
+        capture_output=True,
+        text=True,
+    )
+    assert (run.stdout, run.returncode) == ("/TMP/UPLOADS\n", 0), run.stderr
+
+
+FAILURES = """
+from apiroutes import ApiError, text
+from werkzeug.exceptions import NotFound, abort
+
+def GET(how: str):
+    match how:
+        case "api": raise ApiError(429, headers={"Retry-After": "7"})
+        case "unknown status": raise ApiError(499)
+        case "several headers": raise ApiError(401, headers={"WWW-Authenticate": ["Basic", "Bearer"]})
+        case "abort": abort(409, "Taken")
+        case "raised": raise NotFound("No such note")
+        case "fault": raise LookupError
+    return text("fine")
+
+def POST(body: dict[str, int]): return body
+"""
+
+AS_JSON: list[tuple[str, str, int, str, dict[str, list[str]]]] = [
+    ("GET", "/api/failures?how=api", 429, "Too Many Requests", {"Retry-After": ["7"]}),
+    ("GET", "/api/failures?how=unknown status", 499, "Unknown", {}),
+    (
+        "GET",
+        "/api/failures?how=several headers",
+        401,
+        "Unauthorized",
+        {"WWW-Authenticate": ["Basic", "Bearer"]},
+    ),
+    ("GET", "/api/failures?how=abort", 409, "Conflict", {}),
+    ("GET", "/api/failures?how=raised", 404, "Not Found", {}),
+    ("GET", "/api/failures?how=fault", 500, "Internal Server Error", {}),
+    ("GET", "/api/failures", 422, "Unprocessable Entity", {}),
+    ("POST", "/api/failures", 422, "Unprocessable Entity", {}),
+    ("PUT", "/api/failures", 405, "Method Not Allowed", {"Allow": ["GET, HEAD, OPTIONS, POST"]}),
+    ("GET", "/api/unknown", 404, "Not Found", {}),
+]
+
+
+@pytest.fixture
+def with_the_pages_errors(tmp_path: Path) -> App:
+    files = shown_by("docs/how-to/from-flask.md")[-1].files
+    return App(
+        project(tmp_path, {"middleware.py": files["middleware.py"], "pages/api/failures.py": FAILURES}),
+        testing=True,
+    )
+
+
+@pytest.mark.parametrize(("method", "path", "status", "error", "headers"), AS_JSON)
+@pytest.mark.parametrize("accept", ["*/*", "application/json", "text/html"])
+def test_errors_of_the_page_are_json(
+    with_the_pages_errors: App,
+    accept: str,
+    method: str,
+    path: str,
+    status: int,
+    error: str,
+    headers: dict[str, list[str]],
+) -> None:
+    answer = Client(with_the_pages_errors).open(path, method=method, headers={"Accept": accept})
+    assert (answer.status_code, answer.json, answer.mimetype) == (
+        status,
+        {"error": error},
+        "application/json",
+    )
+    assert {name: answer.headers.getlist(name) for name in headers} == headers
+    assert (answer.headers["Cache-Control"], "ETag" in answer.headers) == ("no-store", False)
+
+
+def test_other_responses_of_the_page_stay(with_the_pages_errors: App) -> None:
+    answer = Client(with_the_pages_errors).get("/api/failures?how=")
+    assert (answer.status_code, answer.text, answer.mimetype) == (200, "fine", "text/plain")
 
 
 HSTS = "max-age=31536000; includeSubDomains"

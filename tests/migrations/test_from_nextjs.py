@@ -52,7 +52,7 @@ OF_THE_PORT = [
 
 @pytest.fixture(scope="module")
 def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
-    (shown,) = shown_by("docs/how-to/from-nextjs.md")
+    shown = shown_by("docs/how-to/from-nextjs.md")[0]
     guarded = dict.fromkeys(("app/api/admin/x/route.py", "pages/api/admin/a.py"), "def GET(): return 1")
     files = {**shown.files, **guarded}
     with Client(str(project(tmp_path_factory.mktemp("port"), files))) as client:
@@ -71,6 +71,74 @@ def test_what_the_port_answers(
 @pytest.mark.parametrize("path", ["/api/admin/x", "/api/admin/a", "/api/admin/none", "/api/billing"])
 def test_the_guards_that_take_the_place_of_a_matcher(port: Client, path: str) -> None:
     assert port.get(path).status_code == 401
+
+
+@pytest.fixture(scope="module")
+def moved(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    shown = shown_by("docs/how-to/from-nextjs.md")[-1]
+    with Client(str(project(tmp_path_factory.mktemp("moved"), shown.files))) as client:
+        yield client
+
+
+MOVED = [
+    ("/blog", "/news"),
+    ("/blog/", "/news"),
+    ("/Blog/a/b", "/news/a/b"),
+    ("/blog/a?page=2&tag=%26", "/news/a?page=2&tag=%26"),
+    ("/blog/a%26b%3Fc%23d%25e", "/news/a%26b%3Fc%23d%25e"),
+    ("/blog/%C3%A4", "/news/%C3%A4"),
+    ("/blogs", None),
+    ("/blog//evil.example", None),
+]
+
+
+@pytest.mark.parametrize(("target", "location"), MOVED)
+def test_the_redirect_in_place_of_the_configured_one(
+    moved: Client, target: str, location: str | None
+) -> None:
+    response = moved.get(target)
+    assert (response.status_code, response.headers.get("Location")) == (308 if location else 404, location)
+
+
+@pytest.mark.parametrize("path", ["/shops", "/s"])
+def test_two_files_with_one_function(moved: Client, path: str) -> None:
+    assert moved.get(f"{path}/tea").json == {"name": "Tea & Co"}
+    assert moved.get(f"{path}/none").status_code == 404
+
+
+REWRITTEN = [
+    ("GET", "tea", 200),
+    ("GET", "none", 404),
+    ("GET", "", 404),
+    ("HEAD", "tea", 200),
+    ("PUT", "tea", 404),
+]
+
+
+@pytest.mark.parametrize(("method", "favourite", "status"), REWRITTEN)
+def test_a_step_that_calls_the_function(moved: Client, method: str, favourite: str, status: int) -> None:
+    moved.set_cookie("favourite", favourite)
+    assert moved.open("/", method=method).status_code == status
+
+
+def test_a_path_that_is_set_has_no_effect_on_the_route(tmp_path: Path) -> None:
+    step = 'def middleware(req, res, next):\n    req.environ["PATH_INFO"] = "/api/b"\n    next()'
+    files = {
+        "middleware.py": step,
+        "pages/api/a.py": 'def GET(): return "a"',
+        "pages/api/b.py": 'def GET(): return "b"',
+    }
+    with Client(str(project(tmp_path, files))) as client:
+        assert client.get("/api/a").text == "a"
+
+
+def test_what_is_beside_the_root_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PLACE", raising=False)
+    outside = {".env": "PLACE=outside", "pyproject.toml": '[tool.apiroutes]\nbase_path = "/shop"'}
+    route = {"src/pages/api/x.py": 'import os\ndef GET(): return str(os.environ.get("PLACE"))'}
+    root = project(tmp_path, outside | route) / "src"
+    with Client(str(root)) as client:
+        assert client.get("/api/x").text == "None"
 
 
 FILES = [
@@ -94,6 +162,112 @@ def test_a_file_answers_its_path(client: Client, path: str, expected: object) ->
 )
 def test_a_file_outside_of_api_answers_its_path(client: Client, path: str, text: str) -> None:
     assert client.get(path).text == text
+
+
+PATHS = [
+    ("/api/paths/a%26b%20c", "/api/paths/a&b c", "next=%2Fapi%2Fpaths%2Fa%26b+c"),
+    ("/api/paths/%2541", "/api/paths/%41", "next=%2Fapi%2Fpaths%2F%2541"),
+]
+
+
+@pytest.mark.parametrize(("target", "path", "query"), PATHS)
+def test_a_path_is_decoded_once_and_encoded_for_a_url(
+    client: Client, target: str, path: str, query: str
+) -> None:
+    assert client.get(target).json == [path, target, query]
+
+
+ALIKE = [
+    ("GET", "/api/aliases", {}, "GET"),
+    ("POST", "/api/aliases", {}, "POST"),
+    ("GET", "/api/contexts/7", {}, "7"),
+    ("POST", "/api/contexts/7", {}, "{}"),
+    ("GET", "/api/stage", {}, "development"),
+    ("GET", "/api/limited", {}, "limited"),
+    ("POST", "/api/codes", {"json": {"code": "x"}}, "x"),
+    ("PUT", "/api/codes", {"json": {"code": "x"}}, "x"),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "sent", "text"), ALIKE)
+def test_a_text(client: Client, method: str, path: str, sent: dict[str, Any], text: str) -> None:
+    assert client.open(path, method=method, **sent).text == text
+
+
+@pytest.mark.parametrize("body", [b"{}", b"[1]", b'"x"', b"null"])
+@pytest.mark.parametrize(("method", "status"), [("POST", 422), ("PUT", 500)])
+def test_a_key_that_is_not_in_the_body(client: Client, method: str, status: int, body: bytes) -> None:
+    response = client.open("/api/codes", method=method, data=body, content_type=JSON)
+    assert response.status_code == status
+
+
+def test_a_function_called_handler_cannot_stand_beside_methods(tmp_path: Path) -> None:
+    files = {"app/api/x/route.py": "def handler(): return 1\nGET = POST = handler"}
+    (problem,) = problems_of(tmp_path, files)
+    assert "`handler`" in problem.message
+
+
+@pytest.mark.parametrize(
+    ("parser", "read", "status"),
+    [
+        ("{'sizeLimit': '4mb'}", "req.files['photo'].stream.read()", 200),
+        ("False", "req.files['photo'].stream.read()", 413),
+        ("False", "req.raw_body", 413),
+        ("False", "req.stream.read()", 200),
+    ],
+)
+def test_a_form_that_is_larger_than_the_setting(tmp_path: Path, parser: str, read: str, status: int) -> None:
+    source = f"config = {{'api': {{'bodyParser': {parser}}}}}\ndef POST(req): return len({read}) > 100_000"
+    with Client(str(project(tmp_path, {"pages/api/x.py": source})), body_size_limit="1kb") as client:
+        form = {"photo": (io.BytesIO(b"x" * 100_001), "me.png")}
+        assert client.post("/api/x", data=form).status_code == status
+
+
+def test_an_upload(client: Client) -> None:
+    assert client.post("/api/upload", data={"photo": (io.BytesIO(b"xyz"), "me.png")}).json == 3
+
+
+def test_a_session(client: Client) -> None:
+    client.post("/api/session?name=ada")
+    assert client.get("/api/session").text == "ada"
+
+
+UPSTREAM: list[tuple[str, dict[str, Any], object]] = [
+    ("GET", {}, [[True, 200, "7"], ["GET", ""], '["GET",""]']),
+    ("PUT", {}, ["POST", '{"a":1}']),
+    ("PATCH", {"data": b"12345"}, ["PATCH", "12345"]),
+]
+
+
+@pytest.mark.parametrize(("method", "sent", "expected"), UPSTREAM)
+def test_a_request_to_another_server(
+    client: Client, method: str, sent: dict[str, Any], expected: object
+) -> None:
+    assert client.open("/api/upstream", method=method, **sent).json == expected
+
+
+def test_httpx_takes_no_stream_of_both_kinds(client: Client) -> None:
+    assert client.delete("/api/upstream", data=b"x").status_code == 500
+
+
+@pytest.mark.parametrize("name", ["Connection", "Keep-Alive", "Transfer-Encoding"])
+def test_a_header_of_the_connection_is_the_servers(tmp_path: Path, name: str) -> None:
+    source = f"""def GET(res):
+    try:
+        res.set_header("{name}", "x")
+    except ValueError as error:
+        return str(error)
+"""
+    with Client(str(project(tmp_path, {"pages/api/x.py": source}))) as client:
+        assert f"the header {name!r} is the server's to set" in client.get("/api/x").text
+
+
+@pytest.mark.parametrize(("scheme", "is_secure"), [("http", False), ("https", True)])
+def test_a_cookie_is_secure_over_https(tmp_path: Path, scheme: str, is_secure: bool) -> None:
+    source = 'def GET(res):\n    res.set_cookie("c", "1")\n    return 1\n'
+    with Client(str(project(tmp_path, {"pages/api/x.py": source}))) as client:
+        response = client.get("/api/x", base_url=f"{scheme}://localhost")
+    assert ("Secure" in response.headers["Set-Cookie"]) is is_secure
 
 
 def test_the_request_of_an_api_route(client: Client) -> None:
@@ -211,7 +385,8 @@ def test_the_request_of_a_route_handler(client: Client) -> None:
         "has": True,
         "url": "http://localhost/api/request?q=tea&tag=a&tag=b",
         "search": "q=tea&tag=a&tag=b",
-        "host": "http://localhost/",
+        "host": ["http://localhost/", "http://localhost"],
+        "sign-in": "http://localhost/signin",
         "root": "",
         "theme": ["dark", True, {"theme": "dark"}],
         "token": "t",
@@ -285,10 +460,12 @@ MADE: list[tuple[str, int, str, dict[str, str]]] = [
     ("events", 200, "data: event\n\n", {}),
     ("redirect", 307, "/api/a", {"Location": "/api/a"}),
     ("permanent", 308, "/api/a", {"Location": "/api/a"}),
+    ("words", 200, "a b", {"Content-Type": "text/plain; charset=utf-8"}),
     ("missing", 404, "Not Found", {}),
     ("forbidden", 403, "Forbidden", {}),
     ("unauthorized", 401, "Unauthorized", {}),
     ("cookies", 200, '{"a":1}', {"Set-Cookie": "a=1; Max-Age=60; Path=/; HttpOnly; SameSite=Lax"}),
+    ("options", 200, '{"a":1}', {"Set-Cookie": "a=1; Max-Age=60; Path=/; SameSite=Strict"}),
 ]
 
 
@@ -305,6 +482,43 @@ def test_a_cookie_is_deleted(client: Client) -> None:
     client.set_cookie("a", "1")
     client.get("/api/made?how=no cookies")
     assert client.get_cookie("a") is None
+
+
+def test_a_file_in_place_of_a_pipe(client: Client) -> None:
+    route = PROJECT / "app/api/made/route.py"
+    assert client.get("/api/made?how=file").data == route.read_bytes()
+
+
+LATE = """
+import threading
+
+go_on, done = threading.Event(), threading.Event()
+
+
+def later(res):
+    go_on.wait(10)
+    try:
+        res.write("later")
+    except OSError:
+        pass
+    finally:
+        done.set()
+
+
+def GET(res):
+    res.write("first")
+    threading.Thread(target=later, args=[res]).start()
+
+
+def POST():
+    go_on.set()
+    return done.wait(10)
+"""
+
+
+def test_a_response_ends_with_its_handler(tmp_path: Path) -> None:
+    with Client(str(project(tmp_path, {"pages/api/x.py": LATE}))) as client:
+        assert [client.get("/api/x").text, client.post("/api/x").text] == ["first", "true"]
 
 
 def test_a_stream_is_closed_when_the_client_leaves(client: Client) -> None:
@@ -343,7 +557,8 @@ def test_a_405_says_what_is_allowed(client: Client) -> None:
 
 def test_instrumentation(client: Client) -> None:
     client.post("/api/started")
-    assert client.get("/api/started").json == [True, ["LookupError"]]
+    started, faults = client.get("/api/started").json
+    assert (started, faults[-1]) == (True, "LookupError")
 
 
 def test_an_empty_response_of_an_external_resolver(client: Client) -> None:

@@ -57,8 +57,8 @@ def test_archives_of_the_tracked_files_are_right(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("sdist", "told"),
     [
-        ({**SDIST, ".env.local": "KEY=secret"}, "has .env.local, which git does not track"),
-        ({**SDIST, "tests/users.db": ""}, "has tests/users.db, which git does not track"),
+        ({**SDIST, ".env.local": "KEY=secret"}, "contains .env.local, which git does not track"),
+        ({**SDIST, "tests/users.db": ""}, "contains tests/users.db, which git does not track"),
         ({k: v for k, v in SDIST.items() if k != "tests/test_x.py"}, "lacks tests/test_x.py"),
         ({**SDIST, "tests/test_x.py": "x = 1\n"}, "tests/test_x.py is not as in the clone"),
         ({**SDIST, "README.md": "x\n"}, "README.md is not as in the clone"),
@@ -72,8 +72,11 @@ def test_an_sdist_that_is_not_the_clone_is_told(tmp_path: Path, sdist: dict[str,
 @pytest.mark.parametrize(
     ("wheel", "told"),
     [
-        ([*WHEEL, "tests/test_x.py"], "has tests/test_x.py, which is no tracked file of the package"),
-        ([*WHEEL, "apiroutes/left.py"], "has apiroutes/left.py, which is no tracked file of the package"),
+        ([*WHEEL, "tests/test_x.py"], "contains tests/test_x.py, which is not a tracked file of the package"),
+        (
+            [*WHEEL, "apiroutes/left.py"],
+            "contains apiroutes/left.py, which is not a tracked file of the package",
+        ),
         (WHEEL[1:], "lacks apiroutes/__init__.py. Name it in setup.cfg's package_data"),
         (WHEEL[:-1], "lacks the licence apiroutes/page/LICENSE"),
     ],

@@ -110,7 +110,7 @@ def added(directory: Path) -> None:
     [
         (changed, "ours/page/page.js has been changed."),
         (missing, "ours/page/LICENSE is missing."),
-        (added, "ours/page/more/page.js is not a file of page that the record has."),
+        (added, "ours/page/more/page.js is not among the recorded files of page."),
     ],
 )
 def test_a_difference_from_the_record_is_told(tmp_path: Path, npm: Path, change: Any, told: str) -> None:

@@ -155,14 +155,14 @@ REFUSED = [
     ("body: Point = Field()", "x.py", "is a `Field`"),
     ("body: list[Annotated[int, Field(alias='b')]]", "x.py", "has no effect"),
     ("v: UploadFile, w: Annotated[UploadFile, Field(max_length=3)]", "x.py", "is not checked"),
-    ("body: Constrained", "x.py", "Constrained.v has a constraint of pydantic's, which msgspec ignores"),
+    ("body: Constrained", "x.py", "Constrained.v has a constraint of pydantic, which msgspec ignores"),
     (
         "body: list[Constrained]",
         "x.py",
-        "Constrained.v has a constraint of pydantic's, which msgspec ignores",
+        "Constrained.v has a constraint of pydantic, which msgspec ignores",
     ),
-    ("query: Constrained", "x.py", "Constrained.v has a constraint of pydantic's, which msgspec ignores"),
-    ("body: WithEmail", "x.py", "WithEmail cannot be checked: `EmailStr` is pydantic's"),
+    ("query: Constrained", "x.py", "Constrained.v has a constraint of pydantic, which msgspec ignores"),
+    ("body: WithEmail", "x.py", "WithEmail cannot be checked: pydantic checks no Struct with `EmailStr`"),
     ("body: list[WithOther]", "x.py", "cannot be checked because of `Other`"),
     ("body: Model", "x.py", "Model.v has msgspec's `Meta`, which pydantic ignores"),
 ]

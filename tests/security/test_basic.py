@@ -115,7 +115,7 @@ def test_an_optional_user_may_be_nobody(tmp_path: Path) -> None:
         ({"a\n": SECRET}, ValueError, "cannot be sent"),
         ({"ada": "short"}, ValueError, "of 'ada' has fewer than 15 characters"),
         ({"ada": "password123password"}, ValueError, "placeholder"),
-        ({"ada": "another long password"}, ValueError, "or has too little beside words of one"),
+        ({"ada": "another long password"}, ValueError, "or has too little besides words of one"),
         ({"ada": "$2b$12$KIXQQ0vQxVYkQ1o0J3r0eOQ8oH7V7cX5y"}, ValueError, "another kind than Argon2,"),
         ({"ada": "pbkdf2_sha256$260000$x$abcdefghijkl"}, ValueError, "another kind than Argon2,"),
         ({"ada": "$argon2id$cut"}, ValueError, "not a complete Argon2 hash"),

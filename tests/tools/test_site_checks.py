@@ -38,10 +38,10 @@ def test_a_right_page_has_no_mistakes(tmp_path: Path, page: str) -> None:
 @pytest.mark.parametrize(
     ("page", "mistake"),
     [
-        (f'{TITLE}<a href="no.html">a</a>', "links no.html, which is not in the site"),
-        (f'{TITLE}<a href="sub/">a</a>', "links sub/, which is not in the site"),
-        (f'{TITLE}<a href="../SECURITY.md">a</a>', "links ../SECURITY.md, which is not in the site"),
-        (f'{TITLE}<a href="#no">a</a>', "links #no, which is not in the site"),
+        (f'{TITLE}<a href="no.html">a</a>', "links to no.html, which is not in the site"),
+        (f'{TITLE}<a href="sub/">a</a>', "links to sub/, which is not in the site"),
+        (f'{TITLE}<a href="../SECURITY.md">a</a>', "links to ../SECURITY.md, which is not in the site"),
+        (f'{TITLE}<a href="#no">a</a>', "links to #no, which is not in the site"),
         (f'{TITLE}<a href="sub/%5Bid%5D.html#no">a</a>', "#no, which is not in the site"),
         (f'{TITLE}<script src="https://cdn.example/x.js"></script>', "fetches https://cdn.example/x.js"),
         (f'{TITLE}<script src="//cdn.example/x.js"></script>', "fetches //cdn.example/x.js"),
@@ -50,7 +50,7 @@ def test_a_right_page_has_no_mistakes(tmp_path: Path, page: str) -> None:
         (f'<link rel="icon" href="https://cdn.example/x.svg">{TITLE}', "fetches https://cdn.example/x.svg"),
         (f'<style>a {{ src: url("https://cdn.example/x") }}</style>{TITLE}', "fetches https://cdn.example/x"),
         (f'{TITLE}<p style="background: url(https://cdn.example/x)">', "fetches https://cdn.example/x"),
-        (f'{TITLE}<img src="style.css">', "no text for those who do not see the image style.css"),
+        (f'{TITLE}<img src="style.css">', "no alternative text for the image style.css"),
         (f"{TITLE}<h3>a</h3>", "a heading of level 3 below one of level 1"),
         ("<h2>a</h2>", "a heading of level 2 below one of level 0"),
         (f"{TITLE}{TITLE}", "has 2 headings of level 1"),

@@ -1,7 +1,8 @@
-"""`python -m tools.examples`: check each example, in processes of its own.
+"""`python -m tools.examples`: checks each example in separate processes.
 
-In: the directories in examples/ that have a README.md. Out: a line for each, and what has failed: its tests,
-the commands of its README, which print what it shows, or its types. Exit status 1 if anything has.
+In: the directories in examples/ that contain a README.md. Out: a line for each, and what has failed: its
+tests, the commands of its README, whose output must be as shown, or its types. Exit status 1 if anything has
+failed.
 
 Modules of different examples have the same names, so no process sees more than one of them.
 """
@@ -28,13 +29,13 @@ EXAMPLES = ROOT / "examples"
 COMMANDS = "tests/documents/test_shown_commands.py::test_commands_print_what_a_page_shows"
 CACHES = ROOT / ".mypy_cache" / "examples"
 MOST_SECONDS = 300  # of one process
-# What would change how a project runs is not inherited.
+# Variables that would change how a project runs are not inherited.
 FOREIGN = ("APIROUTES_", "FORWARDED_", "GUNICORN_", "PORT", "REDIS_URL", "WEB_CONCURRENCY")
 
 
 @dataclass
 class Outcome:
-    """How an example has fared: `told` says it of each part, `output` is what has failed, or empty."""
+    """The outcome of an example: `told` has the outcome of each part, `output` what has failed, or ""."""
 
     name: str
     told: dict[str, str]
@@ -47,13 +48,14 @@ def run(example: Path, has_colour: bool) -> Outcome:
     began = time.monotonic()
     # A reader runs `python -m pytest`; the rest keeps the runs apart.
     options = ["-q", f"--color={'yes' if has_colour else 'no'}", "-p", "no:cacheprovider"]
-    # With the example's configuration, or with none: not with that of this repository, which is above it.
+    # With the example's configuration, or none, but not the configuration of this repository, which is above
+    # it.
     mypy = ["--config-file=pyproject.toml", "--explicit-package-bases", "--no-error-summary"]
     runs = {
         "tests": _call(example, "pytest", *options, "-W", "error"),
         "types": _call(example, "mypy", *mypy, f"--cache-dir={CACHES / example.name}", "."),
     }
-    if example.parent == EXAMPLES:  # whose pages are among the documents
+    if example.parent == EXAMPLES:  # its page is one of the documents
         runs["README"] = _call(ROOT, "pytest", *options, f"{COMMANDS}[examples/{example.name}/README.md]")
     told = {what: "FAILED" if done.returncode else "passed" for what, done in runs.items()}
     told["tests"] += f" ({_counts(runs['tests'].stdout)})"
@@ -62,7 +64,7 @@ def run(example: Path, has_colour: bool) -> Outcome:
 
 
 def _counts(output: str) -> str:
-    """Return what pytest says in the end, such as "5 passed, 1 skipped"."""
+    """Return the summary of pytest, such as "5 passed, 1 skipped"."""
     last = output.strip().rpartition("\n")[2]
     return ", ".join(re.findall(r"\d+ (?:passed|failed|skipped|errors?)\b", last)) or "no tests"
 
@@ -70,10 +72,10 @@ def _counts(output: str) -> str:
 def _call(directory: Path, module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     own = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
     paths = {"PYTHONPATH": str(ROOT), "MYPYPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
-    # Of pytest's plugins only ours: to import all that are installed takes longer than most of the tests.
+    # Only our plugin of pytest: importing all installed plugins takes longer than most of the tests.
     plugins = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_PLUGINS": "apiroutes.pytest_plugin"}
     command = [sys.executable, "-m", module, *arguments]
-    with tempfile.TemporaryFile("w+") as output:  # not a pipe, which a server that is left would hold open
+    with tempfile.TemporaryFile("w+") as output:  # not a pipe, which a remaining server would hold open
         process = subprocess.Popen(
             command,
             cwd=directory,
@@ -92,17 +94,19 @@ def _call(directory: Path, module: str, *arguments: str) -> subprocess.Completed
 
 
 def outcomes(chosen: list[Path], jobs: int, has_colour: bool) -> Iterator[Outcome]:
-    """Run examples side by side, and give their outcomes in their order."""
+    """Run examples at the same time, and yield their outcomes in order."""
     with ThreadPoolExecutor(jobs) as pool:
         yield from pool.map(run, chosen, [has_colour] * len(chosen))
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("names", metavar="[NAME]...", nargs=-1)
-@click.option("--jobs", default=2, show_default=True, type=click.IntRange(1), help="How many run at a time.")
+@click.option(
+    "--jobs", default=2, show_default=True, type=click.IntRange(1), help="How many examples run at a time."
+)
 @click.option("--directory", default=EXAMPLES, type=Path, help="Where the examples are.")
 def main(names: tuple[str, ...], jobs: int, directory: Path) -> None:
-    """Check all examples, or those that are named: tests, the commands of the README, types."""
+    """Check all examples, or the named ones: tests, the commands of the README, types."""
     known = {path.parent.name: path.parent for path in sorted(directory.glob("*/README.md"))}
     if unknown := [name for name in names if name not in known]:
         raise click.BadParameter(f"there is no example {unknown[0]!r}. There are: {', '.join(known)}.")

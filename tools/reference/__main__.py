@@ -1,4 +1,4 @@
-"""`python -m tools.reference`: writes the reference, or compares it with what is there."""
+"""`python -m tools.reference`: writes the reference, or compares it with the existing pages."""
 
 from __future__ import annotations
 
@@ -21,13 +21,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description="Write docs/reference/ and the generated regions of other pages, from the code.",
     )
     parser.add_argument(
-        "--check", action="store_true", help="write nothing; print what differs, and exit with status 1"
+        "--check",
+        action="store_true",
+        help="write nothing; print the differences, and exit with status 1 if there are any",
     )
     is_check = parser.parse_args(arguments).check
     try:
         made = documents()
     except (Undescribed, ValueError) as error:
-        sys.stderr.write(f"The reference cannot be made: {error}.\n")
+        sys.stderr.write(f"The reference cannot be written: {error}.\n")
         return 1
     differences = [*_differences(made)]
     if is_check:
@@ -40,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _differences(made: dict[str, str]) -> Iterator[str]:
-    """Yield the lines of a diff from the documents as they are to those that the code makes."""
+    """Yield the lines of a diff between the existing documents and the generated ones."""
     for name in sorted({*made, *_pages_there()}):
         path = ROOT / name
         there = path.read_text(encoding="utf-8") if path.exists() else ""

@@ -1,7 +1,7 @@
-"""The page of headers: those that apiroutes sends and reads, by which part, and when.
+"""The page of headers: the headers that apiroutes sends and reads, in which part, and when.
 
-In: the tables here, and the names that are in the source. Out: the page. Raises Undescribed for a name in a
-file that no row of the tables covers, and for a row that no file has.
+In: the tables here, and the names in the source. Out: the page. Raises Undescribed for a name in a file that
+no row of the tables covers, and for a row without a file.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ __all__ = ["Use", "check_uses", "headers_page"]
 
 
 class Use(NamedTuple):
-    """What becomes of a header, in files whose names begin so.
+    """How a header is used, in files whose names begin like this.
 
-    Without files, a library reads or writes the header, or its name is put together of parts.
+    Without files, a library reads or writes the header, or its name is composed of parts.
     """
 
     header: str
@@ -53,13 +53,13 @@ SENT: Sequence[Use] = [
     Use(
         "Allow",
         ["endpoint.py", "builtin_endpoints.py"],
-        "A 405, and the 204 to OPTIONS: the methods that the path has.",
+        "A 405, and the 204 to OPTIONS: the methods of the path.",
     ),
     Use("Cache-Control", ["error_responses.py"], "An error: `no-store`, unless the `ApiError` has its own."),
     Use(
         "Cache-Control",
         ["builtin_endpoints.py", "wsgi.py"],
-        f"`no-store` of the readiness, liveness and metrics paths and of a 404; `no-cache` of {_PAGE}.",
+        f"`no-store` on the readiness, liveness and metrics paths and on a 404; `no-cache` on {_PAGE}.",
     ),
     Use(
         "Cache-Control",
@@ -69,17 +69,15 @@ SENT: Sequence[Use] = [
     Use(
         "Cache-Control",
         ["cache/"],
-        "A cached route: for caches of others, by `revalidate` and `stale`; `private` where an answer is one "
-        "client's. [Caching](../caching.md) has all values. What the handler sets stays.",
+        "A cached route: for shared caches, by `revalidate` and `stale`; `private` if an answer is for one "
+        "client. [Caching](../caching.md) lists all values. A handler's own value is kept.",
     ),
     Use(
         "Cache-Control",
         ["sessions/", "wsgi.py"],
-        "`sessions()`: `private, no-cache` where the request has touched its session; the handler's stays.",
+        "`sessions()`: `private, no-cache` if the request has used its session; a handler's value is kept.",
     ),
-    Use(
-        "Cache-Status", ["cache/"], "A cached route: what the cache has done (RFC 9211); see `cache_status`."
-    ),
+    Use("Cache-Status", ["cache/"], "A cached route: what the cache did (RFC 9211); see `cache_status`."),
     Use("Content-Disposition", ["results.py"], "`file()`: the file's name, and whether browsers save it."),
     Use("Content-Encoding", ["results.py"], "`file()` of a compressed file, such as `notes.txt.gz`."),
     Use(
@@ -92,14 +90,14 @@ SENT: Sequence[Use] = [
             "middleware/wsgi_bridge.py",
             "servers/factory.py",
         ],
-        "Every response whose length is known; a HEAD has that of the GET.",
+        "Every response whose length is known; a HEAD has the length of the GET.",
     ),
-    Use("Content-Range", ["files.py"], "`file()`: the part that a 206 has, and the length in a 416."),
+    Use("Content-Range", ["files.py"], "`file()`: the part that a 206 contains, and the length in a 416."),
     Use("Content-Security-Policy", _SECURITY, f"{_GUARD}: `default-src 'none'; frame-ancestors 'none'`."),
     Use(
         "Content-Security-Policy",
         ["builtin_endpoints.py"],
-        f"On {_PAGE}: its own scripts and requests alone.",
+        f"On {_PAGE}: only its own scripts and requests.",
     ),
     Use(
         "Content-Type",
@@ -113,7 +111,7 @@ SENT: Sequence[Use] = [
         ],
         "By the content: `application/json; charset=utf-8`, `text/plain; charset=utf-8`, "
         "`application/octet-stream`, `text/html; charset=utf-8`, `text/event-stream; charset=utf-8`, the "
-        "type of a file; `application/problem+json` of an error. What is set stays, but for `res.json`.",
+        "type of a file; `application/problem+json` for an error. Only `res.json` replaces a set type.",
     ),
     Use("Cross-Origin-Resource-Policy", _SECURITY, f"{_GUARD}: `same-origin`."),
     Use(
@@ -121,10 +119,10 @@ SENT: Sequence[Use] = [
         ["wsgi.py", "results.py", "middleware/wsgi_bridge.py"],
         "JSON and content that is sent whole: a hash of its bytes, by the setting `etag`; `file()`: its own.",
     ),
-    Use("Last-Modified", ["results.py"], "`file()`: when the file was changed."),
-    Use("Location", ["response.py"], "A redirect, also the 308 to the one spelling of a path."),
+    Use("Last-Modified", ["results.py"], "`file()`: when the file was last changed."),
+    Use("Location", ["response.py"], "A redirect, also the 308 to the canonical path."),
     Use("RateLimit", _LIMIT, "A [rate limit](../rate-limits.md): what is left, and for how long."),
-    Use("RateLimit-Policy", _LIMIT, "A rate limit: what it allows in which time."),
+    Use("RateLimit-Policy", _LIMIT, "A rate limit: what it allows in a period."),
     Use("Referrer-Policy", [*_SECURITY, "builtin_endpoints.py"], f"{_GUARD}, and {_PAGE}: `no-referrer`."),
     Use("Retry-After", _LIMIT, "A rate limit: seconds, with its 429, and with a 503 while its store fails."),
     Use(
@@ -141,16 +139,16 @@ SENT: Sequence[Use] = [
     Use("Strict-Transport-Security", _SECURITY, "`security_headers(hsts=...)`, over https."),
     Use("Vary", _CORS, "`cors()`: `Origin`; to a preflight also `Access-Control-Request-Headers`."),
     Use("Vary", ["security/"], "A step that signs in: the header that it reads."),
-    Use("Vary", ["sessions/"], "`sessions()`: `Cookie`, where the request has touched its session."),
+    Use("Vary", ["sessions/"], "`sessions()`: `Cookie`, if the request has used its session."),
     Use(
         "Vary",
         ["cache/", "response_head.py", "middleware/bridged_headers.py"],
-        "A cached route: the headers that its answer depends on, and `Cookie`. All members are joined.",
+        "A cached route: the headers that its answer depends on, and `Cookie`. All members are combined.",
     ),
     Use(
         "WWW-Authenticate",
         ["security/"],
-        "A 401 of a step that signs in, or of `webhook`; a 403 of `require(scope=...)`.",
+        "A 401 from a step that signs in, or from `webhook`; a 403 from `require(scope=...)`.",
     ),
     Use(
         "X-Accel-Buffering", ["results.py"], "`event_stream()`: `no`, so that nginx sends each event at once."
@@ -158,7 +156,7 @@ SENT: Sequence[Use] = [
     Use(
         "X-Content-Type-Options",
         ["http/fields.py", *_SECURITY, "builtin_endpoints.py"],
-        f"`nosniff`: text without a type of its own, {_GUARD}, {_PAGE}.",
+        f"`nosniff`: text without an explicit type, {_GUARD}, {_PAGE}.",
     ),
     Use("X-Frame-Options", _SECURITY, f"{_GUARD}: `DENY`."),
     Use(
@@ -169,25 +167,29 @@ SENT: Sequence[Use] = [
 READ: Sequence[Use] = [
     Use("Accept", ["error_responses.py", "app.py"], "Whether an error is text or problem+json."),
     Use("Accept", ["telemetry/prometheus.py"], "The format of the metrics."),
-    Use("Access-Control-Request-Headers", _CORS, "`cors()`: what a page wants to send."),
+    Use("Access-Control-Request-Headers", _CORS, "`cors()`: the headers that a page wants to send."),
     Use("Access-Control-Request-Method", _CORS, "`cors()`: an OPTIONS with it is a preflight."),
     Use("Authorization", ["security/"], "`bearer`, `jwt`, `basic`: the credentials."),
-    Use("Authorization", ["cache/"], "A request with it passes the cache, unless `dynamic` makes it static."),
     Use(
-        "Cache-Control", ["http/conditional.py"], "With `no-cache` the whole answer is sent instead of a 304."
+        "Authorization", ["cache/"], "A request with it bypasses the cache, unless `dynamic` makes it static."
     ),
-    Use("Cache-Control", ["cache/"], "With `no-store` nothing is kept for the request."),
+    Use(
+        "Cache-Control",
+        ["http/conditional.py"],
+        "With `no-cache`, the whole answer is sent instead of a 304.",
+    ),
+    Use("Cache-Control", ["cache/"], "With `no-store`, nothing is stored for the request."),
     Use("Content-Disposition", ["body/"], "The names of fields and files, in the parts of a multipart form."),
-    Use("Content-Encoding", ["body/", "cache/"], "A body that is encoded is refused with 415."),
+    Use("Content-Encoding", ["body/", "cache/"], "An encoded body is refused with 415."),
     Use(
         "Content-Length",
         ["body/", "request.py", "app.py", "asgi", "lookup.py", "cache/", "telemetry/"],
-        "The length of the body; beyond the limit a 413 before it is read.",
+        "The length of the body; above the limit, a 413 before the body is read.",
     ),
     Use(
         "Content-Type",
         ["body/", "request.py", "asgi", "lookup.py", "cache/"],
-        "How the body is parsed, and its charset: an unknown one is a 400; 415 where `req.json` finds "
+        "How the body is parsed, and its charset: 400 for an unknown charset; 415 if `req.json` finds "
         "another type.",
     ),
     Use(
@@ -195,21 +197,25 @@ READ: Sequence[Use] = [
         ["request.py", "asgi.py", "sessions/", "drafts.py", "security/"],
         "`req.cookies`, sessions, draft mode, `api_key(cookie=...)`, `session_user`.",
     ),
-    Use("Cookie", ["cache/"], "A request with cookies passes the cache, unless `cookies` is `ignore`."),
-    Use("Expect", ["body/"], "With `100-continue` a body that is refused is not waited for."),
+    Use("Cookie", ["cache/"], "A request with cookies bypasses the cache, unless `cookies` is `ignore`."),
+    Use("Expect", ["body/"], "With `100-continue`, a body that is refused is not received."),
     Use("Host", ["middleware/trusted_hosts.py"], "`trusted_hosts()`: 400 for another host."),
     Use("Host", ["security/csrf.py"], "`csrf()`: whether `Origin` is this site."),
-    Use("Host", ["cache/", "asgi.py", "telemetry/"], "A part of the cache's key, and of spans."),
+    Use("Host", ["cache/", "asgi.py", "telemetry/"], "A part of the cache key, and an attribute of spans."),
     Use("If-Match", ["http/conditional.py"], "`file()`: 412 for another `ETag`."),
-    Use("If-Modified-Since", ["http/conditional.py", "wsgi.py"], "304 for what is not newer."),
+    Use("If-Modified-Since", ["http/conditional.py", "wsgi.py"], "304 if the content is not newer."),
     Use("If-None-Match", ["http/conditional.py", "wsgi.py"], "304 for the same `ETag`."),
     Use("If-Range", ["http/conditional.py"], "`file()`: a part, if it is still the same file."),
-    Use("If-Unmodified-Since", ["http/conditional.py"], "`file()`: 412 for what is newer."),
-    Use("Origin", _CORS, "`cors()`: whose page asks."),
-    Use("Origin", ["security/csrf.py"], "`csrf()`: 403 for another site's."),
+    Use("If-Unmodified-Since", ["http/conditional.py"], "`file()`: 412 if the file is newer."),
+    Use("Origin", _CORS, "`cors()`: the origin of the page."),
+    Use("Origin", ["security/csrf.py"], "`csrf()`: 403 for another site."),
     Use("Range", ["files.py"], "`file()`: a 206 with that part."),
-    Use("Range", ["cache/"], "Nothing is kept for the request."),
-    Use("Sec-Fetch-Site", ["security/csrf.py"], "`csrf()`: 403 for what a browser sends from another site."),
+    Use("Range", ["cache/"], "Nothing is stored for the request."),
+    Use(
+        "Sec-Fetch-Site",
+        ["security/csrf.py"],
+        "`csrf()`: 403 for a request that a browser sends from another site.",
+    ),
     Use("Stripe-Signature", ["security/"], '`webhook("stripe")`: time and signatures.'),
     Use(
         "traceparent",
@@ -220,14 +226,12 @@ READ: Sequence[Use] = [
     Use(
         "Transfer-Encoding",
         ["body/", "request.py", "asgi_application.py", "cache/"],
-        "A chunked body, of a length that is not known before.",
+        "A chunked body, whose length is not known in advance.",
     ),
     Use("User-Agent", ["telemetry/"], "With the setting `telemetry`: an attribute of the span."),
-    Use("webhook-id", [], '`webhook("standard")`: `req.context["webhook_id"]`; so with `svix-id`.'),
-    Use(
-        "webhook-signature", ["security/"], '`webhook("standard")`: the signatures; so with `svix-signature`.'
-    ),
-    Use("webhook-timestamp", [], '`webhook("standard")`: the time; so with `svix-timestamp`.'),
+    Use("webhook-id", [], '`webhook("standard")`: `req.context["webhook_id"]`; also `svix-id`.'),
+    Use("webhook-signature", ["security/"], '`webhook("standard")`: the signatures; also `svix-signature`.'),
+    Use("webhook-timestamp", [], '`webhook("standard")`: the time; also `svix-timestamp`.'),
     Use("X-Forwarded-For", [], "`proxy_fix(x_for=...)`: the client's address."),
     Use("X-Forwarded-Host", [], "`proxy_fix(x_host=...)`: the host."),
     Use("X-Forwarded-Port", [], "`proxy_fix(x_port=...)`: the port."),
@@ -237,7 +241,7 @@ READ: Sequence[Use] = [
     Use(
         "X-Request-ID",
         ["logs.py", "middleware/request_id.py"],
-        "The id in the log, and of `request_id()`, where no `traceparent` comes.",
+        "The id in the log, and of `request_id()`, if the request has no `traceparent`.",
     ),
     Use("X-Slack-Request-Timestamp", ["security/"], '`webhook("slack")`: the time.'),
     Use("X-Slack-Signature", ["security/"], '`webhook("slack")`: the signature.'),
@@ -246,8 +250,8 @@ READ: Sequence[Use] = [
 FETCHING: Sequence[Use] = [
     Use("Accept", ["security/fetching.py"], "Sent: JSON Web Key Sets, or JSON."),
     Use("User-Agent", ["security/fetching.py"], "Sent: `apiroutes/` and its version."),
-    Use("Cache-Control", ["security/fetching.py"], "Read: for how long the keys are good."),
-    Use("Age", ["security/fetching.py"], "Read: how much of that is over."),
+    Use("Cache-Control", ["security/fetching.py"], "Read: how long the keys are valid."),
+    Use("Age", ["security/fetching.py"], "Read: how much of that time has passed."),
 ]
 
 
@@ -256,12 +260,12 @@ def headers_page() -> str:
     check_uses([*SENT, *READ, *FETCHING], header_names())
     parts = [
         "# Headers",
-        "The headers that apiroutes itself sends and reads. Those that your handlers set are sent as well, "
-        "and all that come are in `req.headers`. Servers add their own, such as `Date` and `Connection`.",
+        "The headers that apiroutes itself sends and reads. Headers that your handlers set are sent as well, "
+        "and all headers of a request are in `req.headers`. Servers add some, such as `Date`.",
         "## Sent",
         _table(SENT),
         "## Read",
-        "What is not listed here, such as `X-Forwarded-For` without `proxy_fix`, changes nothing. "
+        "A header that is not listed here, such as `X-Forwarded-For` without `proxy_fix`, has no effect. "
         "`api_key(header=...)` reads the header that you name.",
         _table(READ),
         "## Of requests for keys",
@@ -276,7 +280,7 @@ def _table(uses: Iterable[Use]) -> str:
 
 
 def check_uses(uses: Iterable[Use], found: dict[str, set[str]]) -> None:
-    """Raise Undescribed where the table and the source do not have the same headers in the same files."""
+    """Raise Undescribed unless the table and the source have the same headers in the same files."""
     left = {(name, file) for name, files in found.items() for file in files}
     for use in uses:
         covered = {

@@ -25,7 +25,7 @@ def index_page() -> str:
     parts = [
         "# All names",
         "Every public name, with the page that describes it. [Settings](../settings.md) and "
-        "[commands](../commands.md) have pages in the guide.",
+        "[commands](../commands.md) have their own pages in the guide.",
     ]
     rows: dict[str, list[tuple[str, str]]] = {module: [] for module in _MODULES}
     for module, name, place, summary in summaries():

@@ -62,6 +62,7 @@ _OPTIONS: Mapping[str, Mapping[str, Any]] = {
     "Client": {"leave_out": ["run_wsgi_app", "get", "post", "put", "patch", "delete", "head", "options"]},
     "Depends": {"leave_out": ["dependency", "use_cache", "scope"]},
     "EventStream": {"constructor": False, "members": False},
+    "InvalidRequest": {"members": False},
     "LifespanError": {"constructor": False, "members": False},
     "MaxDurationExceeded": {"constructor": False, "members": False},
     "Middleware": {"constructor": False, "members": False},
@@ -80,8 +81,8 @@ _OVERLOADS = {"create_app": (0,), "cached": (0, 1)}
 NAMED_PAGES: Mapping[str, NamedPage] = {
     "results.md": NamedPage(
         "Results",
-        "What handlers and middleware return instead of writing to `res`. "
-        "[Handlers](../handlers.md#return-values) lists the plain values that they may return as well.",
+        "Values that handlers and middleware return instead of writing to `res`. "
+        "[Handlers](../handlers.md#return-values) lists the plain values that they may also return.",
         apiroutes,
         [
             Section("Content", ["json", "text", "html", "redirect"]),
@@ -91,7 +92,7 @@ NAMED_PAGES: Mapping[str, NamedPage] = {
     ),
     "functions.md": NamedPage(
         "Functions and classes",
-        "What a project imports beside [results](results.md) and [middleware](middleware.md): declarations, "
+        "What a project imports besides [results](results.md) and [middleware](middleware.md): declarations, "
         "work after the response, the cache, sessions, passwords.",
         apiroutes,
         [
@@ -105,7 +106,7 @@ NAMED_PAGES: Mapping[str, NamedPage] = {
             Section(
                 "The cache",
                 ["cached", "revalidate_path", "revalidate_tag"],
-                "[The guide](../caching.md) says what is kept, and what never.",
+                "[The guide](../caching.md) explains what is cached, and what never is.",
             ),
             Section(
                 "Sessions", ["Session"], "`req.session` is one; [the guide](../sessions.md) has examples."
@@ -126,12 +127,19 @@ NAMED_PAGES: Mapping[str, NamedPage] = {
     ),
     "errors.md": NamedPage(
         "Errors",
-        "The exceptions that a project raises or catches. What a client gets for them is in "
+        "The exceptions that a project raises or catches. The responses that clients get are described in "
         "[Handlers](../handlers.md#errors).",
         apiroutes,
         [
             Section(
-                "In requests", ["ApiError", "MaxDurationExceeded", "ResponseSentError", "RevalidationError"]
+                "In requests",
+                [
+                    "ApiError",
+                    "InvalidRequest",
+                    "MaxDurationExceeded",
+                    "ResponseSentError",
+                    "RevalidationError",
+                ],
             ),
             Section("At the start and the end", ["ProjectError", "Problem", "LifespanError"]),
         ],
@@ -149,7 +157,7 @@ NAMED_PAGES: Mapping[str, NamedPage] = {
     "middleware.md": NamedPage(
         "Built-in middleware",
         "The factories of `apiroutes.middleware`, each with its arguments. [Middleware](../middleware.md) "
-        "says how they are put around routes, and how to write your own.",
+        "explains how to put them around routes, and how to write your own.",
         apiroutes.middleware,
         [
             Section("Headers and hosts", ["cors", "security_headers", "trusted_hosts", "proxy_fix"]),
@@ -251,14 +259,14 @@ _NOT_OURS = ("max_content_length", "max_form_memory_size", "max_form_parts", "sh
 def request_page() -> str:
     """Return the page of `req`."""
     begin = (
-        "What a handler or middleware gets as `req`, or a parameter of the type `Request`. "
+        "What handlers and middleware get as `req`, or as a parameter of the type `Request`. "
         "[Requests, responses and bodies](../bodies.md) shows it in use."
     )
     parts = _grouped("Request", "req.", begin, apiroutes.Request, _REQUEST_GROUPS, _NOT_OURS)
     parts += ["## From Werkzeug", werkzeugs(apiroutes.Request, REQUEST, "wrappers/", of="req.")]
     parts += [
         "## `UploadFile`",
-        "A file of a multipart form: an item of `req.files`, or of a body by the type `UploadFile`.",
+        "A file of a multipart form: an item of `req.files`, or of a body through the type `UploadFile`.",
         werkzeugs(apiroutes.UploadFile, UPLOAD, "datastructures/#werkzeug.datastructures.FileStorage"),
     ]
     return "\n\n".join(parts) + "\n"
@@ -267,7 +275,7 @@ def request_page() -> str:
 def response_page() -> str:
     """Return the page of `res`."""
     begin = (
-        "What a handler or middleware gets as `res`, or a parameter of the type `Response`. Handlers may "
+        "What handlers and middleware get as `res`, or as a parameter of the type `Response`. Handlers may "
         "[return a result](results.md) instead."
     )
     return "\n\n".join(_grouped("Response", "res.", begin, apiroutes.Response, _RESPONSE_GROUPS)) + "\n"
@@ -300,7 +308,7 @@ def testing_page() -> str:
     """Return the page of the test client and the fixtures."""
     parts = [
         "# Test client and fixtures",
-        "The names of `apiroutes.testing`, and what pytest finds once apiroutes is installed. "
+        "The names in `apiroutes.testing`, and the fixtures that pytest finds once apiroutes is installed. "
         "[Testing](../testing.md) shows them in use.",
         _entry("Client", apiroutes.testing.Client, 2),
         "### From Werkzeug",
@@ -313,7 +321,7 @@ def testing_page() -> str:
         "## Fixtures of pytest",
         table(["fixture", "meaning"], _fixtures()),
         "The option `apiroutes_root` in pytest's configuration names the directory of the project, relative "
-        "to pytest's root directory; by default it is that directory.",
+        "to pytest's root directory, which is the default.",
     ]
     return "\n\n".join(parts) + "\n"
 

@@ -1,4 +1,4 @@
-"""The page of the log: its records, and what a project takes from `apiroutes.logging`.
+"""The page of the log: its records, and what a project uses from `apiroutes.logging`.
 
 In: the records that the package makes. Out: the page. Raises Undescribed for a record without a group.
 """
@@ -14,7 +14,7 @@ from tools.reference.source import Undescribed
 
 __all__ = ["logs_page"]
 
-# By heading, how the names of the files begin whose records are below it.
+# By heading, the beginnings of the names of files whose records are below it.
 _GROUPS: Mapping[str, Sequence[str]] = {
     "Requests": [
         "middleware/",
@@ -52,13 +52,13 @@ _GROUPS: Mapping[str, Sequence[str]] = {
     "uvicorn": ["servers/uvicorn", "servers/worker_processes"],
 }
 _BEGIN = (
-    "What apiroutes logs. Unless a record says otherwise, its logger is `apiroutes`; servers have loggers of "
-    "their own, with records of their own beside these. [Logging](../logging.md) says where they go.",
+    "What apiroutes logs. Unless stated otherwise, the logger is `apiroutes`; servers have their own loggers "
+    "and additional records. [Logging](../logging.md) explains where they go.",
     "`METHOD ROUTE [ID]` stands for the method, the route's pattern and the request's id, such as "
-    "`GET /api/users/[id] [4bf92f3577b34da6a3ce929d0e0e4736]`; without an id the brackets are left out. Such "
-    "records have the attributes `method`, `route`, `request_id` and, where a trace came, `trace_id`. They "
-    "never have the body, the query string, cookies or other headers. `%s` and the like stand for what "
-    "differs. A traceback begins with the first call of the project.",
+    "`GET /api/users/[id] [4bf92f3577b34da6a3ce929d0e0e4736]`; without an id, the brackets are omitted. Such "
+    "records have the attributes `method`, `route`, `request_id` and, if there is a trace, `trace_id`. They "
+    "never contain the body, the query string, cookies or other headers. `%s` and the like stand for other "
+    "texts. A traceback begins with the first call of the project.",
 )
 
 
@@ -73,7 +73,7 @@ def logs_page() -> str:
         parts.append("\n".join(map(_item, sorted(its_records, key=_order))))
     parts += [
         "## `apiroutes.logging`",
-        "What a project uses that [configures its log itself](../logging.md#a-configuration-of-your-own).",
+        "For projects that [configure their log themselves](../logging.md#a-configuration-of-your-own).",
         *logging_sections(),
     ]
     return "\n\n".join(parts) + "\n"

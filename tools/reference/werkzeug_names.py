@@ -1,6 +1,6 @@
-"""What users get from Werkzeug by our classes: the names that are worth knowing, each with a sentence.
+"""What users get from Werkzeug through our classes: the names worth knowing, each with a sentence.
 
-In: nothing. Out: tables of names. That Werkzeug still has them is checked when they are laid out.
+In: nothing. Out: tables of names. Writing them checks that Werkzeug still has the names.
 """
 
 from __future__ import annotations
@@ -12,29 +12,29 @@ from tools.reference.source import Undescribed
 
 __all__ = ["CLIENT", "REQUEST", "TEST_RESPONSE", "UPLOAD", "werkzeugs"]
 
-# What the classes have as attributes of their instances alone, so that the class does not show it.
+# Attributes that only instances have, so that the class does not show them.
 _OF_INSTANCES = frozenset(("filename", "name", "read", "stream", "headers", "history", "request"))
 
 _PAGES = "https://werkzeug.palletsprojects.com/en/stable/"
 
 REQUEST: Mapping[str, str] = {
     "accept_mimetypes": "The media types that the client accepts, with `best_match([...])`.",
-    "accept_languages": "The languages that it accepts.",
-    "accept_encodings": "The codings of content that it accepts.",
-    "access_route": "The addresses in `X-Forwarded-For`, which anybody may have written.",
+    "accept_languages": "The languages that the client accepts.",
+    "accept_encodings": "The content codings that the client accepts.",
+    "access_route": "The addresses in `X-Forwarded-For`, which any client can forge.",
     "authorization": "The credentials in `Authorization`: `type`, and `token` or `username` and `password`.",
     "base_url": "The URL without its query.",
     "cache_control": "The directives of `Cache-Control`.",
-    "content_length": "The length of the content in bytes, None if it is not known.",
+    "content_length": "The length of the content in bytes, None if unknown.",
     "content_type": "The header `Content-Type`, or None.",
     "data": "The content as bytes; empty for a form.",
     "date": "The header `Date` as a datetime, or None.",
-    "full_path": "The path, decoded, and the query, with `?` even without one. The target as it was sent is "
-    '`environ["RAW_URI"]`, where the server passes it on.',
-    "host": "The host and, where it is not the scheme's, the port.",
+    "full_path": "The decoded path and the query, always with `?`. The target as it was sent is "
+    '`environ["RAW_URI"]`, if the server passes it on.',
+    "host": "The host and, unless it is the scheme's default, the port.",
     "host_url": "The URL of the host, with a slash at its end.",
-    "if_match": "The tags of `If-Match`; so with `if_none_match`.",
-    "if_modified_since": "The header as a datetime, or None; so with `if_unmodified_since`.",
+    "if_match": "The tags of `If-Match`; `if_none_match` is similar.",
+    "if_modified_since": "The header as a datetime, or None; `if_unmodified_since` is similar.",
     "is_json": "Whether the content is JSON by its media type.",
     "is_secure": "Whether the scheme is https.",
     "json": "The content as JSON, as `get_json()` returns it.",
@@ -45,7 +45,7 @@ REQUEST: Mapping[str, str] = {
     "range": "The header `Range` as an object, or None.",
     "referrer": "The header `Referer`, or None.",
     "root_url": "The URL of the place where the App is mounted.",
-    "url": "The whole URL, as browsers show it: decoded where that is readable, so not always what was sent.",
+    "url": "The whole URL, as browsers show it: decoded for reading, so not always as it was sent.",
     "user_agent": "The header `User-Agent` as an object, with the text as its `string`.",
     "values": "The query and the form together.",
 }
@@ -57,7 +57,7 @@ UPLOAD: Mapping[str, str] = {
     "mimetype": "The same in lower case and without parameters.",
     "headers": "The headers of the part.",
     "read": "`read(size=-1)` returns bytes of the content.",
-    "save": "`save(path)` writes the content to a file, or to an open one.",
+    "save": "`save(path)` writes the content to a path or an open file.",
     "stream": "The content as a binary file.",
     "close": "`close()` closes it, and deletes its temporary file; the end of the request does that too.",
 }
@@ -65,19 +65,19 @@ UPLOAD: Mapping[str, str] = {
 CLIENT: Mapping[str, str] = {
     "get_cookie": "`get_cookie(name, domain='localhost', path='/')` returns one of the client's cookies.",
     "set_cookie": "`set_cookie(name, value, ...)` gives the client a cookie.",
-    "delete_cookie": "`delete_cookie(name, ...)` takes it away.",
+    "delete_cookie": "`delete_cookie(name, ...)` removes it from the client.",
     "trace": "`trace(...)` sends a TRACE request.",
 }
 
 TEST_RESPONSE: Mapping[str, str] = {
-    "status_code": "The status as an int; `status` is its line.",
+    "status_code": "The status code as an int; `status` is the status line.",
     "headers": "The headers, by name in any case.",
     "text": "The content as text.",
     "data": "The content as bytes.",
-    "iter_encoded": "`iter_encoded()` yields the pieces of a stream as they come.",
-    "history": "The responses that redirects were, with `follow_redirects=True`.",
-    "request": "The request that it answers.",
-    "close": "`close()` leaves a stream, as a client does that goes away.",
+    "iter_encoded": "`iter_encoded()` yields the pieces of a stream as they arrive.",
+    "history": "The redirects that were followed, with `follow_redirects=True`.",
+    "request": "The request that the response answers.",
+    "close": "`close()` ends a stream, like a client that disconnects.",
 }
 
 
@@ -93,6 +93,7 @@ def werkzeugs(cls: type, names: Mapping[str, str], page: str, *, of: str = "") -
         if owner is not None and owner.__module__.startswith("apiroutes") and name != "max_content_length":
             raise Undescribed(f"{cls.__name__}.{name} is ours: describe it in its docstring")
     rows = [(code(of + name), prose(meaning)) for name, meaning in names.items()]
-    return f"These are [Werkzeug's]({_PAGES}{page}), and so is what is not listed here.\n\n" + table(
-        ["name", "meaning"], rows
+    return (
+        f"These names come from [Werkzeug]({_PAGES}{page}), and so do names that are not listed here.\n\n"
+        + table(["name", "meaning"], rows)
     )

@@ -15,9 +15,9 @@ ROOT = Path(__file__).parents[2]
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
-    """Build releases of apiroutes, and keep the files of others that they carry.
+    """Build releases of apiroutes, and update the third-party files that they contain.
 
-    The exit status is 0 if everything is right, 1 if something is wrong, and 2 for a command that is.
+    The exit status is 0 if everything is right, 1 if something is wrong, and 2 for a wrong command.
     """
 
 
@@ -32,9 +32,9 @@ def main() -> None:
 def dist(directory: Path) -> None:
     """Build sdist and wheel, check them, install and try each, and write the bill of materials.
 
-    It needs a clone, and the extra `dist`. What is not committed is built as it lies there.
+    It needs a clone, and the extra `dist`. Uncommitted changes are built as they are.
     """
-    from tools.release.dist import make_release  # whose libraries `vendor` does without
+    from tools.release.dist import make_release  # `vendor` does not need its libraries
 
     for done in make_release(ROOT, __version__, directory):
         click.echo(done)
@@ -51,7 +51,7 @@ def vendor(check: bool) -> None:
     record = vendored.read_record() if check else vendored.fetch(ROOT)
     wrong = list(vendored.differences(ROOT, record))
     if wrong:
-        raise ReleaseError("\n".join([*wrong, "`make vendor` writes the files anew."]))
+        raise ReleaseError("\n".join([*wrong, "`make vendor` writes the files again."]))
     click.echo(f"{record.package} {record.version}: {len(record.files)} files are as recorded.")
 
 

@@ -101,7 +101,7 @@ def normalise(sdist: Path, target: Path, moment: int) -> None:
 
 
 def problems_of(archives: Archives, root: Path) -> Iterator[str]:
-    """Yield what the archives have too much, and what they lack, of the clone's tracked files."""
+    """Yield the files that the archives lack, or should not contain, by the clone's tracked files."""
     tracked = set(tracked_files(root))
     yield from _problems_of_sdist(archives.sdist, root, tracked - _LEFT_OUT)
     yield from _problems_of_wheel(archives.wheel, {name for name in tracked if name.startswith("apiroutes/")})
@@ -116,7 +116,7 @@ def _problems_of_sdist(sdist: Path, root: Path, expected: set[str]) -> Iterator[
                 yield f"{sdist.name}: {name} is not as in the clone."
     made = {name for name in files if name in _MADE or name.startswith("apiroutes.egg-info/")}
     for name in sorted(files.keys() - made - expected):
-        yield f"{sdist.name} has {name}, which git does not track. Exclude it in MANIFEST.in."
+        yield f"{sdist.name} contains {name}, which git does not track. Exclude it in MANIFEST.in."
     for name in sorted(expected - files.keys()):
         yield f"{sdist.name} lacks {name}. Include it in MANIFEST.in."
 
@@ -131,6 +131,6 @@ def _problems_of_wheel(wheel: Path, package: set[str]) -> Iterator[str]:
             yield f"{wheel.name} lacks the licence {name}. Name it in setup.cfg's license_files."
     installed = {name for name in names if not name.startswith(f"{information}/")}
     for name in sorted(installed - package):
-        yield f"{wheel.name} has {name}, which is no tracked file of the package."
+        yield f"{wheel.name} contains {name}, which is not a tracked file of the package."
     for name in sorted(package - licenses - installed):
         yield f"{wheel.name} lacks {name}. Name it in setup.cfg's package_data."

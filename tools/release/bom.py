@@ -111,7 +111,7 @@ def _written(document: Bom) -> str:
     text = make_outputter(document, OutputFormat.JSON, _VERSION).output_as_string(indent=2)
     wrong = JsonStrictValidator(_VERSION).validate_str(text)
     if wrong is not None:
-        raise ReleaseError(f"The bill of materials is no valid CycloneDX {_VERSION.to_version()}: {wrong}")
+        raise ReleaseError(f"The bill of materials is not valid CycloneDX {_VERSION.to_version()}: {wrong}")
     return text + "\n"
 
 
@@ -126,5 +126,5 @@ def _reference(kind: ExternalReferenceType, address: str) -> ExternalReference:
 def _digest(integrity: str) -> bytes:
     algorithm, _, digest = integrity.partition("-")
     if algorithm != "sha512":
-        raise ReleaseError(f"{integrity!r} is no SHA-512, which the bill of materials needs.")
+        raise ReleaseError(f"{integrity!r} is not a SHA-512, which the bill of materials needs.")
     return base64.b64decode(digest)

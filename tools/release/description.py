@@ -11,7 +11,7 @@ from html.parser import HTMLParser
 
 __all__ = ["ADDRESS", "describe", "relative_links"]
 
-ADDRESS = "<address of this repository>"  # what the documents say as long as there is none
+ADDRESS = "<address of this repository>"  # what the documents say until there is an address
 
 _FENCE = re.compile(r"^(```|~~~).*?^\1[^\S\n]*$", re.MULTILINE | re.DOTALL)
 # [text](target) and ![text](target), in whose text may be code; or code, in which there is no link.

@@ -47,14 +47,14 @@ def make_release(root: Path, version: str, target: Path) -> Iterator[str]:
     _check_reproducible(archives, root, version)
     yield "A second build has the same bytes."
     _raise_first_of(problems_of(archives, root))
-    yield "The sdist has what git tracks, the wheel what the package has."
+    yield "The sdist contains what git tracks, the wheel contains the package."
     _check_by_tools(archives)
     _check_description(archives.wheel)
     yield "twine and check-wheel-contents find nothing, and the long description has no broken link."
     for archive in (archives.sdist, archives.wheel):
         with TemporaryDirectory(prefix="apiroutes-trial-") as directory:
             environment = Environment(Path(directory) / "environment", archive)
-            yield f"Installed {archive.name} in a bare environment, with what it needs:"
+            yield f"Installed {archive.name} and its dependencies in a bare environment:"
             projects = Path(directory) / "projects"
             projects.mkdir()
             for done in trial(environment, projects, version):
@@ -99,7 +99,7 @@ def _write_bill(wheel: Path, environment: Environment, root: Path) -> str:
     moment, address = time_of_last_commit(root), repository_address(root)
     bill = wheel.with_name(f"{wheel.name.removesuffix('.whl')}.cdx.json")
     bill.write_text(bill_of_materials(wheel, environment, read_record(), moment, address))
-    return f"Wrote {bill.name}, which fits CycloneDX's schema."
+    return f"Wrote {bill.name}, which is valid CycloneDX."
 
 
 def _raise_first_of(problems: Iterator[str]) -> None:

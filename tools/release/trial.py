@@ -29,7 +29,7 @@ _SECONDS = 60  # in which each step ends, whatever goes wrong
 def trial(environment: Environment, directory: Path, version: str) -> Iterator[str]:
     shown = _run(environment, directory, "--version")
     if version not in shown:
-        raise ReleaseError(f"`apiroutes --version` does not tell {version}:\n{shown}")
+        raise ReleaseError(f"`apiroutes --version` does not print {version}:\n{shown}")
     yield f"apiroutes --version: {version}"
     for name, flags in [("full", ["--yes"]), ("project", ["--yes", "--minimal"])]:
         _run(environment, directory, "new", *flags, name)
@@ -43,7 +43,7 @@ def trial(environment: Environment, directory: Path, version: str) -> Iterator[s
         yield f"apiroutes client {flag}"
     with _serving(environment, project) as port:
         if json.loads(_get(port, "/api/hello?name=Ada")) != {"message": "Hello, Ada"}:
-            raise ReleaseError("GET /api/hello is not answered with what the route returns.")
+            raise ReleaseError("GET /api/hello is not answered with the route's result.")
         yield "apiroutes start, GET /api/hello"
         yield from _try_documentation_page(port)
 

@@ -52,7 +52,7 @@ def differences(root: Path, vendored: Vendored) -> Iterator[str]:
         if name not in present:
             yield f"{vendored.directory}/{name} is missing."
         elif name not in vendored.files:
-            yield f"{vendored.directory}/{name} is not a file of {vendored.package} that the record has."
+            yield f"{vendored.directory}/{name} is not among the recorded files of {vendored.package}."
         elif hashlib.sha256((directory / name).read_bytes()).hexdigest() != vendored.files[name]:
             yield f"{vendored.directory}/{name} has been changed."
 
@@ -99,8 +99,8 @@ def _check_integrity(archive: Path, vendored: Vendored) -> None:
         raise ReleaseError(
             f"{archive.name} is not what the record expects, so nothing was copied.\n"
             f"  expected {expected}\n  found    {found}\n"
-            f"For a new version write its integrity into {RECORD.name}, which\n"
-            f"`npm view {vendored.package}@{vendored.version} dist.integrity` prints."
+            f"For a new version, write its integrity into {RECORD.name};\n"
+            f"`npm view {vendored.package}@{vendored.version} dist.integrity` prints it."
         )
 
 

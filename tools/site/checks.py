@@ -1,4 +1,4 @@
-"""The checks of the finished site: no link leads to nothing, and no page fetches anything from elsewhere.
+"""The checks of the finished site: every link has a target, and no page fetches anything from elsewhere.
 
 In: the directory of the site. Out: a line for each mistake. Raises nothing.
 """
@@ -86,7 +86,7 @@ def mistakes_of(site: Path) -> Iterator[str]:
                 yield f"{name} fetches {address}. The site needs its own copy of it."
         for address in [*page.fetched, *page.links]:
             if not _is_elsewhere(address) and not _leads_somewhere(address, path, site, pages):
-                yield f"{name} links {address}, which is not in the site."
+                yield f"{name} links to {address}, which is not in the site."
         yield from _mistakes_of_structure(name, page)
     for path in sorted(site.rglob("*.css")):
         for address in _fetched_by_css(path.read_text(encoding="utf-8")):
@@ -100,11 +100,11 @@ def _mistakes_of_structure(name: str, page: _Page) -> Iterator[str]:
         if after > before + 1:
             yield f"{name} has a heading of level {after} below one of level {before}."
     if page.headings.count(1) != 1:
-        yield f"{name} has {page.headings.count(1)} headings of level 1, and needs one."
+        yield f"{name} has {page.headings.count(1)} headings of level 1, but needs one."
     for anchor in sorted({anchor for anchor in page.anchors if page.anchors.count(anchor) > 1}):
         yield f"{name} has the anchor {anchor} more than once."
     for image in page.unnamed_images:
-        yield f"{name} has no text for those who do not see the image {image}."
+        yield f"{name} has no alternative text for the image {image}."
 
 
 def _is_elsewhere(address: str) -> bool:

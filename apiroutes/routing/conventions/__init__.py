@@ -1,7 +1,7 @@
-"""The conventions: file-name grammars, which never look at a file.
+"""The conventions: grammars of file names, which never look at a file.
 
-In: the parts of a file's path below its directory, without the extension. Out: the segments they
-stand for. Raises PatternError. A convention is data: where its files lie and how a path is read.
+In: the parts of a file's path below its directory, without the extension. Out: the segments that they
+represent. Raises PatternError. A convention is data: where its files are and how a path is read.
 """
 
 from __future__ import annotations
@@ -19,16 +19,15 @@ API = "api"
 
 
 class Convention(Struct, frozen=True):
-    """A file-name grammar: its routes lie below `directory`.
+    """A grammar of file names: its routes are below `directory`.
 
-    `read` takes the parts of a path (`("api", "users", "[id]")`) and returns the segments they
-    stand for, each with its place in them, or None for a file that is not a route.
-    `is_private` tells which names of files and directories are never looked at; `leads_to_routes`
-    which paths may have routes below them, so that the rest of the directory is left alone.
-    `is_below_api`: its routes lie below `api`, which stands for the setting `api_prefix`; otherwise
-    a route's path is that of its file.
-    `how_to_hide` tells how to name a file that is not a route; `may_be_meant` which other files look
-    as if they were meant to be routes.
+    `read` takes the parts of a path (`("api", "users", "[id]")`) and returns the segments that they
+    represent, each with its place in the parts, or None for a file that is not a route. `is_private` tells
+    which names of files and directories are ignored; `leads_to_routes` tells which paths may have routes
+    below them, so that the rest of the directory is ignored. `is_below_api`: its routes are below `api`,
+    which represents the setting `api_prefix`; otherwise a route's path is the path of its file. `how_to_hide`
+    tells how to name a file that is not a route; `may_be_meant` which other files look as if they were meant
+    to be routes.
     """
 
     name: str

@@ -34,9 +34,9 @@ def _is_group(part: str, index: int) -> bool:
         return False
     end = part.find(")") + 1
     if not end:
-        raise PatternError(f"{part!r} opens a group and does not close it", _GROUP, index, (0, 1))
+        raise PatternError(f"{part!r} opens a group but does not close it", _GROUP, index, (0, 1))
     if part.startswith(("()", "(.")):
-        # Dots are Next.js's intercepting routes, which exist for pages only.
+        # Dots are for intercepting routes of Next.js, which exist only for pages.
         raise PatternError(f"{part[:end]!r} is not a group", _GROUP, index, (0, end))
     if end < len(part):
         raise PatternError(f"{part!r} has text after its group", _GROUP, index, (end, len(part)))
@@ -49,7 +49,7 @@ def _directory(part: str, index: int) -> Segment:
         return Segment(read_segment(part, index).kind, "_" + part[3:])
     if part.startswith("@"):
         raise PatternError(
-            f"{part!r} is a slot of a page, and endpoints have no slots",
+            f"{part!r} is a slot of a page, but endpoints have no slots",
             "Rename the directory.",
             index,
             (0, 1),

@@ -1,4 +1,4 @@
-"""Segments in brackets, as the `pages` and `app` conventions spell them.
+"""Segments in brackets, as the `pages` and `app` conventions write them.
 
     segment  = "[[..." name "]]" | "[..." name "]" | "[" name "]" | static
     name     = 1*character                    ; no brackets, no leading dot, no "…"
@@ -78,7 +78,10 @@ def _check_name(part: str, index: int, start: int, name: str) -> None:
             raise PatternError(f"{part!r} has an extra bracket", _LITERAL, index, (position, position + 1))
     if name.startswith("…"):
         raise PatternError(
-            f"{part!r} has the single character '…'", "Write three dots: '...'.", index, (start, start + 1)
+            f"{part!r} has the single character '…'",
+            "Write three dots: '...'.",
+            index,
+            (start, start + 1),
         )
     if name.startswith("."):
         dots = len(name) - len(name.lstrip("."))

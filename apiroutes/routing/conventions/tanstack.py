@@ -17,7 +17,7 @@ from apiroutes.routing.pattern import Kind, PatternError, Placed, Segment
 
 __all__ = ["read"]
 
-# TanStack Router's name for the capture of a splat.
+# TanStack Router's name for the value that a splat captures.
 _SPLAT = "_splat"
 
 

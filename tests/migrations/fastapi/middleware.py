@@ -1,6 +1,6 @@
 from ported_fastapi.people import NotOurs
 
-from apiroutes import ApiError, json
+from apiroutes import InvalidRequest, json
 from apiroutes.middleware import cors, sessions, trusted_hosts
 
 
@@ -9,10 +9,8 @@ async def middleware_of_errors(req, res, next):
         await next()
     except NotOurs as error:
         return json({"error": str(error)}, status=409)
-    except ApiError as error:
-        if error.status == 422:
-            return json({"error": "does not fit"}, status=422)
-        raise
+    except InvalidRequest as error:
+        return json({"errors": [*error.errors]}, status=422)
 
 
 middleware = [

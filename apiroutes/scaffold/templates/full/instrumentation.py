@@ -14,5 +14,5 @@ def ping() -> None:
         db.execute("SELECT 1 FROM sqlite_schema")
 
 
-# A worker is ready, by /ready, while none of them raises.
+# /ready answers 200 while none of them raises.
 checks = {"database": ping}

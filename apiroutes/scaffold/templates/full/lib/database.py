@@ -16,7 +16,7 @@ from apiroutes import Depends
 
 ROOT = Path(__file__).parents[1]
 MIGRATIONS = ROOT / "migrations"
-BUSY_SECONDS = 5.0  # for which a connection waits while another one writes
+BUSY_SECONDS = 5.0  # a connection waits this long while another one writes
 
 
 def database_path() -> Path:
@@ -36,7 +36,7 @@ def connect() -> sqlite3.Connection:
 
 
 def connection() -> Iterator[sqlite3.Connection]:
-    """Give a request its connection; commit what its handler did, unless that has raised."""
+    """Give a request its connection; commit what its handler did, unless it has raised."""
     with closing(connect()) as db:
         yield db
         db.commit()
@@ -70,6 +70,6 @@ def migrate(migrations: Path = MIGRATIONS) -> None:
 
 
 def numbered_files(migrations: Path) -> list[tuple[int, Path]]:
-    """Return the migrations with their numbers, in the order of these."""
+    """Return the migrations with their numbers, in order."""
     files = [(re.match(r"\d+", file.name), file) for file in migrations.glob("*.sql")]
     return sorted((int(number[0]), file) for number, file in files if number)

@@ -1,4 +1,4 @@
-"""Notes: what they are, and how they are kept."""
+"""Notes: what they are, and how they are stored."""
 
 import sqlite3
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class NoteFields:
 
 @dataclass
 class Note:
-    """A note as it is kept; `created` is a time in UTC."""
+    """A note as it is stored; `created` is a time in UTC."""
 
     id: int
     title: str
@@ -33,7 +33,7 @@ _COLUMNS = "id, title, text, created"
 
 
 def list_notes(db: sqlite3.Connection, *, after: int, limit: int) -> list[Note]:
-    """Return the notes whose ids follow `after`, the lowest first."""
+    """Return the notes with ids above `after`, the lowest first."""
     rows = db.execute(
         f"SELECT {_COLUMNS} FROM notes WHERE id > ? ORDER BY id LIMIT ?", (after, limit)
     )

@@ -10,7 +10,7 @@ from lib.database import migrate
 
 @pytest.fixture(scope="session", autouse=True)
 def _database_of_the_start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keep the start of the application, which migrates, away from the database of development."""
+    """Keep the start of the application, which migrates, away from the development database."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DATABASE_PATH", str(tmp_path_factory.mktemp("database") / "app.db"))
         yield

@@ -1,5 +1,7 @@
 from dataclasses import dataclass
 
+from pydantic import BaseModel
+
 
 @dataclass
 class Filters:
@@ -17,3 +19,11 @@ def GET(query: Filters):
 
 def PUT(body: Login):
     return body
+
+
+class Draft(BaseModel):
+    name: str | None = "Ada"
+
+
+def PATCH(body: Draft):
+    return body.model_dump(exclude_unset=True)

@@ -1,3 +1,4 @@
+import io
 import json as standard
 from pathlib import Path
 
@@ -55,6 +56,9 @@ def GET(req, res, how: str):
             return redirect("/api/hello", status=302)
         case "file":
             return file(f"{DIRECTORY}/hello.py", as_attachment=True, download_name="hello.txt")
+        case "buffer":
+            buffer = io.BytesIO(b"name\n")
+            return stream(buffer, headers={"Content-Type": "text/csv"})
         case "safe file":
             return file(safe_join(DIRECTORY, req.args["name"]) or abort(404))
         case "abort":

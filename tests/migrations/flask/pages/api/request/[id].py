@@ -19,6 +19,7 @@ def handler(req, res):
             "view args": req.params,
             "rule": req.route_pattern,
             "link": f"{req.root_path}/api/notes/{note}",
+            "external": f"{req.root_url}api/notes/{note}",
             "app": req.app["name"],
         }
     )

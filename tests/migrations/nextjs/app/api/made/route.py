@@ -1,4 +1,4 @@
-from apiroutes import ApiError, event_stream, html, json, redirect, text
+from apiroutes import ApiError, event_stream, file, html, json, redirect, stream, text
 
 closed = []
 
@@ -15,8 +15,14 @@ def events():
     yield "event"
 
 
+def words():
+    yield "a "
+    yield "b"
+
+
 def GET(how: str, res):
     value = {"a": 1}
+    path = __file__
     match how:
         case "value":
             return value
@@ -35,6 +41,10 @@ def GET(how: str, res):
             return chunks()
         case "events":
             return event_stream(events())
+        case "words":
+            return stream(words(), headers={"Content-Type": "text/plain; charset=utf-8"})
+        case "file":
+            return file(path)
         case "redirect":
             return redirect("/api/a")
         case "permanent":
@@ -47,6 +57,9 @@ def GET(how: str, res):
             raise ApiError(401)
         case "cookies":
             res.set_cookie("a", "1", max_age=60)
+            return value
+        case "options":
+            res.set_cookie("a", "1", httponly=False, samesite="Strict", max_age=60)
             return value
         case "no cookies":
             res.delete_cookie("a")

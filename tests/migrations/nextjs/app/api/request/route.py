@@ -1,4 +1,5 @@
 import json
+from urllib.parse import urljoin
 
 
 def GET(request, query):
@@ -9,7 +10,8 @@ def GET(request, query):
         "has": "q" in request.args,
         "url": request.url,
         "search": request.query_string.decode(),
-        "host": request.host_url,
+        "host": [request.host_url, request.host_url.rstrip("/")],
+        "sign-in": urljoin(request.url, "/signin"),
         "root": request.root_path,
         "theme": [request.cookies.get("theme"), "theme" in request.cookies, dict(request.cookies)],
         "token": request.headers.get("X-Token"),

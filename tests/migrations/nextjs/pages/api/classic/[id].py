@@ -13,6 +13,6 @@ def handler(req, res):
             "address": req.remote_addr,
             "draft": [req.draft_mode, req.preview_data],
             "user agent": req.user_agent.string,
-            "language": req.accept_languages.best_match(["en", "de"]),
+            "language": req.accept_languages.best_match(["en", "de"], "en"),
         }
     )

@@ -1,4 +1,4 @@
-"""Answers /api/notes/1 and its like."""
+"""Answers /api/notes/1 and the like."""
 
 from apiroutes import ApiError, Response
 

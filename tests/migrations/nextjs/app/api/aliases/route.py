@@ -1,0 +1,5 @@
+def answer(request):
+    return request.method
+
+
+GET = POST = answer

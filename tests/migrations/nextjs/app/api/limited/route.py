@@ -1,0 +1,5 @@
+config = {"rateLimit": "100/minute"}
+
+
+def GET():
+    return "limited"

@@ -1,0 +1,3 @@
+from apiroutes.middleware import sessions
+
+middleware = [sessions()]

@@ -1,0 +1,7 @@
+def POST(req, name: str):
+    req.session["name"] = name
+    return {}
+
+
+def GET(req):
+    return req.session["name"]

@@ -1,0 +1,5 @@
+import os
+
+
+def GET():
+    return os.environ["STAGE"]
