@@ -59,7 +59,7 @@ def test_a_stream_of_something_else_names_its_generator_and_a_remedy(
     (record,) = caplog.records
     text = str(record.exc_text)
     assert STREAMS[source].replace("{file}", str(tmp_path / "pages/api/x.py")) in text
-    assert "For one JSON document return a list, for a line each yield `json.dumps(item)" in text
+    assert "For one JSON document return a list, for one line each yield `json.dumps(item)" in text
 
 
 # -- nothing
