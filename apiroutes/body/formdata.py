@@ -162,6 +162,9 @@ class Form:
 class _Upload(FileStorage):
     """An uploaded file; its headers are made at their first use."""
 
+    # What messages call it is what users import.
+    __module__, __qualname__ = "apiroutes", "UploadFile"
+
     def __init__(self, content: IO[bytes], name: str, segment: MultipartSegment) -> None:
         self.stream = content
         self.name = name

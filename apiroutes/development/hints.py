@@ -14,6 +14,7 @@ from pathlib import Path
 
 from apiroutes.development import call_hints as of_calls
 from apiroutes.development import foreign_hints as of_others
+from apiroutes.development import nextjs_hints as of_nextjs
 from apiroutes.development import none_hints as of_none
 from apiroutes.development import python_hints as of_python
 from apiroutes.development import request_hints as of_requests
@@ -43,6 +44,9 @@ _TABLE: tuple[tuple[type[BaseException], tuple[Recogniser, ...]], ...] = (
             of_requests.missing_body,
             of_requests.unparsed_body,
             of_calls.passed_request,
+            of_nextjs.response_class,
+            of_nextjs.value_of_cookie,
+            of_nextjs.event_of_node,
             of_requests.habit_of_another_framework,
             of_requests.key_as_attribute,
             of_python.module_for_class,
@@ -60,6 +64,8 @@ _TABLE: tuple[tuple[type[BaseException], tuple[Recogniser, ...]], ...] = (
             of_results.stream_of_values,
             of_results.unwritable_by_json_dumps,
             of_results.unwritable_value,
+            of_nextjs.response_class,
+            of_nextjs.option_of_cookie,
             of_calls.called_value,
             of_calls.called_module,
             of_calls.sending_arguments,

@@ -52,6 +52,11 @@ _REQUEST_HABITS = {
     "g": "request.context",
     "ctx": "request.context",
     "locals": "request.context",
+    "nextUrl": "request.url`, `request.path` or `request.query",
+    "next_url": "request.url`, `request.path` or `request.query",
+    "geo": "request.headers.get(name)",
+    "socket": "request.remote_addr",
+    "connection": "request.remote_addr",
     "client": "request.remote_addr",
     "ip": "request.remote_addr",
     "META": "request.headers",
@@ -70,6 +75,7 @@ _RESPONSE_HABITS = {
     "sendStatus": "res.status(...).end()",
     "send_status": "res.status(...).end()",
     "cookie": "res.set_cookie",
+    "cookies": "res.set_cookie",
     "clearCookie": "res.delete_cookie",
     "clear_cookie": "res.delete_cookie",
     "unset_cookie": "res.delete_cookie",
@@ -78,6 +84,7 @@ _RESPONSE_HABITS = {
     "sendFile": "return file(...)",
     "send_file": "return file(...)",
     "writeHead": "res.status(...).set_headers({...})",
+    "write_head": "res.status(...).set_headers({...})",
     "statusCode": "res.status(...)",
     "draftMode": "res.set_draft_mode(...)",
     "draft_mode": "res.set_draft_mode(...)",
@@ -185,6 +192,8 @@ def missing_key(facts: Facts) -> str | None:
         return None
     there = f"It has {listed(map(str, value))}." if value else "It is empty."
     read = f"Read it with `{bare(node.value)}.get({quoted(key)})`"
+    if part == "context" and key == "params":
+        return _params_of_context(node.value)
     if part == "context":
         return (
             f"No middleware has set {key_code(node.value, key)} for this request. {there} Set it before "
@@ -206,6 +215,14 @@ def missing_key(facts: Facts) -> str | None:
         )
     advice = ", ".join(filter(None, (read, declared)))
     return f"The {part} of this request has no `{quoted(key)}`. {there} {advice}."
+
+
+def _params_of_context(context: ast.expr) -> str:
+    return (
+        f"{code(context)} is what middleware keeps for a request. The parameters of the path are `params`: "
+        "take it as a parameter of the handler, as in `def GET(params)`, or each by its name, "
+        "`def GET(id: int)`."
+    )
 
 
 def missing_header(facts: Facts) -> str | None:
@@ -246,6 +263,8 @@ def key_as_attribute(facts: Facts) -> str | None:
     part = facts.name_of_part(owner)
     if part is None:
         return None
+    if part == "context" and name == "params":
+        return _params_of_context(node.value)
     written = key_code(node.value, name)
     return f"{code(node.value)} is a dict: write {written}. It has no such key in this request."
 

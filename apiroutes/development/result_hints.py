@@ -17,9 +17,12 @@ from collections.abc import Iterator
 from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any
 
+from werkzeug.datastructures import FileStorage
+
 from apiroutes.development.functions import function_at, returned
 from apiroutes.development.hint_facts import UNKNOWN, Facts
 from apiroutes.development.hint_texts import bare
+from apiroutes.development.nextjs_hints import HOW_TO_RESPOND
 from apiroutes.development.sources import source_of
 from apiroutes.errors import JSONTypeError
 from apiroutes.request import Request
@@ -142,6 +145,10 @@ def _how_to_write(value: object) -> str:
         return f"An exception is raised, not returned. Write `raise {kind.__name__}(...)`."
     if isinstance(value, type):
         return f"This is the class itself. Send an object of it: `{value.__name__}(...)`."
+    if isinstance(value, Response) and not isinstance(value.req, Request):
+        return f"A handler makes no `Response`. {HOW_TO_RESPOND}"
+    if isinstance(value, FileStorage):
+        return "An upload has no form in JSON. Send what the client needs, such as its `filename`."
     if isinstance(value, (Request, Response)):
         part = "request" if isinstance(value, Request) else "response"
         return f"This is the {part} itself. Send a value of it. Did a decorator pass it to the handler?"

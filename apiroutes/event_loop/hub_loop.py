@@ -68,7 +68,7 @@ class _HubLoop(asyncio.SelectorEventLoop):
     async def subprocess_exec(self, *arguments: Any, **keywords: Any) -> Any:
         """Raise RuntimeError: gevent watches processes, and in its main thread only."""
         raise RuntimeError(
-            "under gevent a coroutine cannot start a process: call `subprocess` in a plain function, such "
+            "with gevent, a coroutine cannot start a process: call `subprocess` in a plain function, such "
             "as sync middleware or a handler without `async`"
         )
 

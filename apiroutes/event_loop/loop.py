@@ -123,7 +123,7 @@ class Loop(AwaitedLoop):
                 loop.run_forever()
             except (SystemExit, KeyboardInterrupt) as error:  # of a task that nobody waits for
                 # Record: A task that a coroutine has started raises SystemExit or KeyboardInterrupt; the
-                # event loop goes on.
+                # event loop continues.
                 _log.error("a background task ended with %r", error, exc_info=error)
         try:
             self._clean_up(loop)

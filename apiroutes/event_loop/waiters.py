@@ -207,7 +207,7 @@ def running_loop() -> AwaitedLoop:
     if loop.thread == native_threads.native_ident():
         raise RuntimeError(
             "a coroutine called a function that waits for the event loop on which both run, and would "
-            "wait for ever: `await` an async function, and `await asyncio.to_thread(...)` a blocking one"
+            "wait forever: `await` an async function, and `await asyncio.to_thread(...)` a blocking one"
         )
     return loop
 

@@ -119,9 +119,10 @@ class _Watchdog:
         if frame is not None and frame.f_globals.get("__name__") == selectors.__name__:
             return  # it waits for events: the machine is busy, and no call is to blame
         place = "".join(traceback.format_stack(frame)[-3:]) if frame is not None else ""
-        # Record: Development only: a coroutine, or what it calls, blocks the event loop; with the last calls.
+        # Record: Development only: a coroutine, or a function that it calls, blocks the event loop; shows the
+        # last calls.
         _log.warning(
-            "The event loop has been blocked for %d ms, and every other coroutine waits. "
+            "The event loop has been blocked for %d ms, so every other coroutine waits. "
             "Move the blocking call to `await asyncio.to_thread(...)`. It is here:\n%s",
             _BLOCKED * 1000,
             place.rstrip(),

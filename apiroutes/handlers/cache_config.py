@@ -190,6 +190,7 @@ _READERS: Mapping[str, tuple[Callable[[object], Any], str]] = {
 # Keys that are written into `config` itself, with the remedy.
 MISPLACED: Mapping[str, str] = {
     **{key: f'Write it one level down: `config = {{"cache": {{"{key}": ...}}}}`.' for key in KEYS},
+    "matcher": "Leave it out: middleware for these paths is in the _middleware.py of their directory.",
     "dynamic": "Write it as a constant of the module: `dynamic = ...`.",
 }
 

@@ -137,7 +137,7 @@ class _ExportReader:
         if for_all_methods is not None and functions:
             self._problem(
                 f"has both `handler` and {', '.join(functions)}.",
-                "Keep `handler`, which gets every method, or the methods.",
+                "Keep `handler`, which gets every method, or the methods; or call it `_handler`.",
                 line=self.own.line_of("handler"),
             )
             functions = {}

@@ -326,7 +326,7 @@ class _SignatureReader:
             remedy = "Use a Struct, dataclass, TypedDict, attrs class, pydantic model, or a type of these."
             if isinstance(annotation, type) and name not in REQUEST_PARTS:
                 spelled = f"`{name}: Annotated[{annotation.__name__}, Depends(function)]`"
-                remedy += f" If it is not from the request, write a function that makes one, and {spelled}."
+                remedy += f" If it is not in the request, write a function that makes one, and {spelled}."
             raise ParameterError(f"the annotation of {name!r} is not a schema: {error}", remedy) from error
 
     def _check_simple(self, parameter: inspect.Parameter, annotation: Any, source: str) -> None:

@@ -72,7 +72,7 @@ def check_field_name(name: str) -> str:
         raise ValueError(f"{shown(name)} is not a valid header name")
     key = name.lower()
     if key in _HOP_BY_HOP:
-        raise ValueError(f"the header {name!r} is the server's to set (PEP 3333)")
+        raise ValueError(f"the header {name!r} is the server's to set (PEP 3333): leave it out")
     # Vary is left out, because it is set in its own way.
     if key != "vary" and len(FIELD_KEYS) < _FIELD_KEYS_MAX:
         FIELD_KEYS[name] = key

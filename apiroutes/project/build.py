@@ -23,6 +23,7 @@ from apiroutes.project.cache_store import cache_of
 from apiroutes.project.checking import check_together, meaningless, steps_of
 from apiroutes.project.composing import compose_resources, explaining_resources
 from apiroutes.project.cross_site import protected
+from apiroutes.project.files_above import warn_of_files_above
 from apiroutes.project.hidden_modules import warn_of_hidden_modules
 from apiroutes.project.instrumentation import Instrumentation, load_instrumentation
 from apiroutes.project.middleware import (
@@ -193,6 +194,7 @@ def _find_routes(
     problems = Problems()
     scanned = scan_project(root, settings, problems, warnings)
     warn_of_hidden_modules(root, warnings)
+    warn_of_files_above(root, warnings)
     if scanned.routes:
         mistakes.add_of_scan(problems)
     else:

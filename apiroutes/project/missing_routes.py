@@ -15,7 +15,7 @@ from apiroutes.handlers import defines_handler
 from apiroutes.http import METHODS
 from apiroutes.routing import API, CONVENTIONS, Convention, Scan
 
-__all__ = ["check_directory", "report_no_route", "shortened", "warn_of_misplaced"]
+__all__ = ["check_directory", "is_project", "report_no_route", "shortened", "warn_of_misplaced"]
 
 _MOST = 20  # names in one message
 _LEVELS_UP = 6
@@ -135,8 +135,8 @@ def _other_directory(root: Path, conventions: Sequence[Convention]) -> tuple[str
 
 def _project_nearby(root: Path) -> tuple[str, str, str] | None:
     """Find a project above the directory, or directly below it."""
-    above = [parent for parent in [*root.parents][:_LEVELS_UP] if _is_project(parent)][:1]
-    found = above or [path for path in _directories(root) if _is_project(path)][:3]
+    above = [parent for parent in [*root.parents][:_LEVELS_UP] if is_project(parent)][:1]
+    found = above or [path for path in _directories(root) if is_project(path)][:3]
     if not found:
         return None
     names = [_shortest(path) for path in found]
@@ -156,10 +156,11 @@ def _shortest(path: Path) -> str:
 def _is_inside_routes(directory: Path) -> bool:
     """Return whether the directory is a directory of routes of a project, or is below one."""
     paths = [directory, *directory.parents][:_LEVELS_UP]
-    return any(path.name in _ROUTE_DIRECTORIES and _is_project(path.parent) for path in paths)
+    return any(path.name in _ROUTE_DIRECTORIES and is_project(path.parent) for path in paths)
 
 
-def _is_project(directory: Path) -> bool:
+def is_project(directory: Path) -> bool:
+    """Return whether the directory has one of the directories of routes."""
     if directory == directory.parent:  # the root of the file system
         return False
     return any((directory / convention.directory / API).is_dir() for convention in CONVENTIONS)

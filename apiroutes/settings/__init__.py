@@ -6,14 +6,18 @@ Raises ProjectError with every unknown name and unreadable value, each with its 
 
 from __future__ import annotations
 
+from apiroutes.settings.files import ENV_FILES, PYPROJECT, pyproject_tables
 from apiroutes.settings.reading import load_settings, read_settings, setting_place
 from apiroutes.settings.store_urls import StoreURL, read_shared_store, read_store
 from apiroutes.settings.table import Settings
 
 __all__ = [
+    "ENV_FILES",
+    "PYPROJECT",
     "Settings",
     "StoreURL",
     "load_settings",
+    "pyproject_tables",
     "read_settings",
     "read_shared_store",
     "read_store",

@@ -19,6 +19,13 @@ from apiroutes.settings.table import READERS
 __all__ = ["Arguments", "Environment", "Pyproject", "Source"]
 
 _PREFIX = "APIROUTES_"
+# Keys of Next.js's configuration, and what does the same here.
+_OF_NEXT = {
+    "rewrites": "A file's name is its path: let a second file import the function of the first from lib/. "
+    "Paths of other servers belong into the proxy in front, or to `fallback`.",
+    "redirects": "Return `redirect(url)` in a route, or for many paths in the project's middleware.py.",
+    "headers": "Write `res.set_header(name, value)` in the project's middleware.py, or in a _middleware.py.",
+}
 
 
 class Source(Protocol):
@@ -42,7 +49,7 @@ class Pyproject:
         return f"[tool.apiroutes] {name}"
 
     def suggested(self, name: str) -> str:
-        return suggest(name, READERS)
+        return _OF_NEXT.get(name) or suggest(name, READERS)
 
     def place(self, name: str, item: str | None = None) -> Place:
         text = (self._root / PYPROJECT).read_text(encoding="utf-8")

@@ -1,7 +1,7 @@
 """Spans, metrics, and the names of routes for tracers; the only room that knows OpenTelemetry and Prometheus.
 
-In: an App's look-up. Out: a look-up that tells of each request what the settings ask for. When they ask for
-nothing, and no tracer is active, that is the same look-up, and no library is imported.
+In: an App's look-up. Out: a look-up that reports each request as the settings require. If they require
+nothing, and no tracer is active, it is the same look-up, and no library is imported.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ WriteMetrics = Callable[[Environ], tuple[bytes, str]]
 def with_telemetry(
     find: Find, settings: Settings, request: type[Request], unobserved: Iterable[Resource] = ()
 ) -> Find:
-    """Return an App's look-up with what the settings ask for, and the names of routes for tracers.
+    """Return an App's look-up with the telemetry that the settings require, and route names for tracers.
 
     It is called when the App starts: what a project does to configure its SDK must have been done. The class
     of requests is given the observers of faults, and who is told the route. The resources `unobserved` are
@@ -83,7 +83,7 @@ def prepare_metrics(settings: Settings) -> None:
 
 
 def metrics_writer() -> WriteMetrics:
-    """Return what writes all metrics of the machine's workers in Prometheus's format. Raises ProjectError."""
+    """Return a function that writes all workers' metrics in Prometheus's format. Raises ProjectError."""
     from apiroutes.telemetry import prometheus
 
     prometheus.require_names()

@@ -25,7 +25,7 @@ Tell = Callable[[Environ, str], object]
 
 
 def route_teller() -> Tell | None:
-    """Return what tells a route's pattern to the tracers that are active now; None if there is none."""
+    """Return a function that tells a route's pattern to the tracers that are active; None without tracers."""
     tellers = tuple(_tellers())
     if not tellers:
         return None
@@ -38,7 +38,8 @@ def route_teller() -> Tell | None:
             except Exception:
                 if tell not in failed:
                     failed.add(tell)
-                    # Record: Sentry, Datadog or Elastic has raised when it was told the route; once for each.
+                    # Record: Sentry, Datadog or Elastic has raised an exception when it was told the route;
+                    # logged once for each.
                     _log.warning("a tracer could not be told the route", exc_info=True)
 
     return tell_all
@@ -66,7 +67,7 @@ def _tellers() -> Iterator[Tell]:
             try:
                 tell = make(module)
             except Exception:
-                # Record: Sentry, Datadog or Elastic has raised when it was asked at the start.
+                # Record: Sentry, Datadog or Elastic has raised an exception when it was asked at the start.
                 _log.warning("the tracer %s could not be asked whether it is active", name, exc_info=True)
             else:
                 if tell is not None:

@@ -76,9 +76,9 @@ def _is_configured() -> bool:
 
 @functools.cache
 def _warn_once() -> None:
-    # Record: The setting `telemetry`, and no provider is configured when the App starts.
+    # Record: The setting `telemetry` is set, but no provider is configured when the App starts.
     _log.warning(
-        "`telemetry` is set, but no SDK of OpenTelemetry is configured: spans and metrics go nowhere. Call "
+        "`telemetry` is set, but no OpenTelemetry SDK is configured: spans and metrics go nowhere. Call "
         "`trace.set_tracer_provider(...)` in `register` of instrumentation.py, or remove the setting; see "
         "docs/telemetry.md"
     )
@@ -190,7 +190,8 @@ class _Route:
         try:
             observed = _Observed(operation, self._instruments, environ)
         except Exception:  # of a sampler, a processor or a propagator
-            # Record: OpenTelemetry has raised at the start of a request, which is answered all the same.
+            # Record: OpenTelemetry has raised an exception at the start of a request, which is answered
+            # anyway.
             _log.warning("the span of a request could not be started", exc_info=True)
             return
         environ[_OBSERVED] = observed
@@ -277,7 +278,7 @@ class _Observed:
         try:
             self._end(response)
         except Exception:
-            # Record: OpenTelemetry has raised at the end of a request.
+            # Record: OpenTelemetry has raised an exception at the end of a request.
             _log.warning("the span of a request could not be ended", exc_info=True)
         finally:
             self._instruments.count_active(self._active, -1)

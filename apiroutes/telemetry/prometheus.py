@@ -48,8 +48,8 @@ def observer() -> Callable[[str | None], Begin]:
             with worker_files.locked(path):
                 worker_files.fold(path)
         except OSError as error:  # the next scrape does it
-            # Record: The directory of the metrics is not writable just now; the next scrape does it.
-            _log.warning("the metrics of ended workers are not put together: %s", error)
+            # Record: The directory of the metrics is not writable at the moment; the next scrape tries again.
+            _log.warning("the metrics of ended workers are not combined: %s", error)
     metrics, known = _metrics(), known_methods()
     return lambda pattern: _Route(pattern, metrics, known).begin
 
@@ -72,7 +72,7 @@ class _Metrics:
         by_operation = ("method", "route")
         self.requests = Counter(
             "http_requests_total",
-            "Requests that have ended, those without a response included.",
+            "Requests that have ended, including those without a response.",
             (*by_operation, "status"),
         )
         self.duration = Histogram(
@@ -80,13 +80,13 @@ class _Metrics:
         )
         self.request_size = Summary(
             "http_request_size_bytes",
-            "Announced or received content of requests that have any.",
+            "Announced or received content of requests with content.",
             by_operation,
         )
         self.response_size = Summary("http_response_size_bytes", "Content of responses.", by_operation)
         self.in_flight = Gauge(
             "http_requests_in_flight",
-            "Requests that have not been answered to the end.",
+            "Requests that have not been answered completely.",
             multiprocess_mode="livesum",
         )
         self.abandoned = Gauge(
@@ -107,9 +107,9 @@ def _metrics() -> _Metrics:
             try:
                 _made.append(_Metrics())
             except ValueError as error:
-                message = f"a metric of the project has the name of one of apiroutes: {error}."
+                message = f"a metric of the project has the same name as a metric of apiroutes: {error}."
                 remedy = (
-                    "Give it another name, or leave metrics_path out and serve prometheus_client's registry."
+                    "Give it another name, or remove metrics_path and serve prometheus_client's registry."
                 )
                 raise ProjectError([Problem("The setting `metrics_path`", message, remedy)]) from error
         return _made[0]
@@ -117,7 +117,7 @@ def _metrics() -> _Metrics:
 
 @functools.cache
 def _warn_once() -> None:
-    # Record: prometheus_client has raised; once in a process.
+    # Record: prometheus_client has raised an exception; logged once in a process.
     _log.warning("requests could not be counted for metrics_path", exc_info=True)
 
 
@@ -268,16 +268,16 @@ def _may_have_others(environ: Environ) -> bool:
 
 @functools.cache
 def _warn_of_others() -> None:
-    # Record: `metrics_path` is asked under a server with several processes that share no directory; once.
+    # Record: `metrics_path` is requested from a server whose processes share no directory; logged once.
     _log.warning(
-        "metrics_path has the metrics of one process alone: if the server has several workers, each scrape "
-        "finds another, and counters go back. Use `apiroutes start`, or name an empty directory in "
+        "metrics_path has the metrics of only one process: if the server has several workers, each scrape "
+        "reads another one, and counters go back. Use `apiroutes start`, or set an empty directory in "
         "PROMETHEUS_MULTIPROC_DIR before the server starts"
     )
 
 
 def _directory() -> Path | None:
-    """Return the shared directory, made again if it has disappeared; None if there can be none."""
+    """Return the shared directory, made again if it has disappeared; None if that is impossible."""
     path = shared_directory()
     return path if path is None or path.is_dir() or worker_files.make_again(path) else None
 

@@ -61,7 +61,7 @@ class _File(_MmapedDict):  # type: ignore[misc]
                 super().__init__(name, read_mode)
                 return
         except OSError as error:
-            # Record: A worker cannot write its own metrics, as when a disk is full.
+            # Record: A worker cannot write its own metrics, such as when a disk is full.
             _log.warning("%s cannot be written, so its metrics are not at metrics_path: %s", path, error)
         self._unshared = {}
 
@@ -91,13 +91,13 @@ def make_again(path: Path) -> bool:
             return True
         if path not in _given_up:
             _given_up.add(path)
-            message = "%s, which workers share their metrics in, is gone and cannot be made: %s"
-            # Record: The directory of the metrics was deleted, and cannot be made again; once.
+            message = "%s, in which workers share their metrics, is missing and cannot be created: %s"
+            # Record: The directory of the metrics was deleted, and cannot be created again; logged once.
             _log.warning(message, path, error)
         return False
     # Record: The directory of the metrics was deleted.
     _log.warning(
-        "%s, which workers share their metrics in, was gone and is made again. What was counted before is "
+        "%s, in which workers share their metrics, was missing and is created again. Earlier counts are "
         "lost, and some metrics are incomplete until the server is restarted",
         path,
     )

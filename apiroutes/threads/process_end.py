@@ -57,7 +57,7 @@ def _call_all() -> None:
             try:
                 functions.pop(0)()
             except BaseException as error:
-                # Record: Something that has to be done at the end of the process has raised.
+                # Record: A function that runs at the end of the process has raised an exception.
                 _log.error("the end of the process is not complete", exc_info=error)
 
 

@@ -1,6 +1,6 @@
 """The threads that wait for coroutines, as far as code without coroutines has to know.
 
-In: a thread. Out: its waiters, of which there are none before the room `event_loop` is imported.
+In: a thread. Out: its waiters; there are none before the room `event_loop` is imported.
 """
 
 from __future__ import annotations

@@ -208,5 +208,4 @@ def test_several_workers_that_count_in_memory_are_told(tmp_path: Path) -> None:
     with serve(command, tmp_path / "log", variables, tmp_path) as port:
         found = Crowd(port).send(REQUESTS)
     assert LIMIT <= found[200] <= 2 * LIMIT
-    log = (tmp_path / "log").read_text()
-    assert 'rate limits count in "memory": each worker counts only its own requests' in log
+    assert 'rate limits count in "memory": each worker counts only' in (tmp_path / "log").read_text()

@@ -245,6 +245,72 @@ MISTAKES = {
         ('`query` is a dict: write `query["page"]`.',),
         target="/api/x?page=1",
     ),
+    "a route handler's second argument": Mistake(
+        "async def GET(req, context): return context['params']['id']",
+        ("`context` is what middleware keeps", "`def GET(params)`"),
+        target="/api/5",
+        files={"pages/api/[id].py": "async def GET(req, context): return context['params']['id']"},
+    ),
+    "its attribute": Mistake(
+        "async def GET(req, context): return (await context.params)['id']", ("`def GET(id: int)`",)
+    ),
+    "Response.json": Mistake(
+        "from apiroutes import Response\ndef GET(): return Response.json({'a': 1})",
+        ("`Response.json` is not for handlers", "`json(value, status=201)`"),
+    ),
+    "Response.redirect with a status": Mistake(
+        "from apiroutes import Response\ndef GET(): return Response.redirect('/a', 303)",
+        ("`Response.redirect` is not for handlers",),
+    ),
+    "Response(text, status=201)": Mistake(
+        "from apiroutes import Response\ndef GET(): return Response('hi', status=201)",
+        ("`Response` is not for handlers", "`text(...)`"),
+    ),
+    "Response(text)": Mistake(
+        "from apiroutes import Response\ndef GET(): return Response('hi')", ("makes no `Response`",)
+    ),
+    "nextUrl": Mistake(
+        "def GET(request): return request.nextUrl.searchParams.get('q')", ("`request.url`", "`request.query`")
+    ),
+    "the connection's address": Mistake(
+        "def GET(req): return req.socket.remoteAddress", ("Write `request.remote_addr`",)
+    ),
+    "an event of Node's request": Mistake("def GET(req): req.on('close', print)", ("`finally`",)),
+    "an event of Node's response": Mistake(
+        "def GET(req, res): res.on('finish', print)", ("`after(function)`",)
+    ),
+    "flush_headers": Mistake("def GET(req, res): res.flush_headers()", ("`stream(...)`",)),
+    "flushHeaders": Mistake("def GET(req, res): res.flushHeaders()", ("with the first content",)),
+    "write_head": Mistake(
+        "def GET(req, res): res.write_head(200)", ("Write `res.status(...).set_headers({...})`",)
+    ),
+    "the cookies of a response": Mistake(
+        "def GET(req, res): res.cookies.set('a', 'b')", ("Write `res.set_cookie`",)
+    ),
+    "a cookie's value": Mistake(
+        "def GET(req): return req.cookies.get('theme').value",
+        ("`req.cookies.get('theme')` is the cookie's value itself", "Leave out `.value`"),
+        headers={"Cookie": "theme=dark"},
+    ),
+    "a missing cookie's value": Mistake(
+        "def GET(req):\n    theme = req.cookies.get('theme')\n    return theme.value", ("Leave out `.value`",)
+    ),
+    "options of a cookie in a dict": Mistake(
+        "def GET(req, res): res.set_cookie('a', 'b', {'httpOnly': True, 'maxAge': 60})",
+        ("write `res.set_cookie(..., httponly=True, max_age=60)`",),
+    ),
+    "an option of a cookie": Mistake(
+        "def GET(req, res): res.set_cookie('a', 'b', http_only=True, path='/')", ("httponly=True)`",)
+    ),
+    "another spelling of an option": Mistake(
+        "def GET(req, res): res.set_cookie('a', 'b', sameSite='Lax')", ("samesite='Lax')`",)
+    ),
+    "an upload as JSON": posted(
+        "def POST(req): return {'f': req.files['f']}",
+        "An upload has no form in JSON",
+        body=b'--B\r\nContent-Disposition: form-data; name="f"; filename="a"\r\n\r\nhi\r\n--B--\r\n',
+        headers={"Content-Type": "multipart/form-data; boundary=B"},
+    ),
     "context.user": Mistake("def GET(context): return context.user", ('write `context["user"]`.',)),
     "text as a number": Mistake(
         "def GET(query): return query['page'] + 1", ("`query['page']` is text",), target="/api/x?page=1"
@@ -478,6 +544,12 @@ def GET(req):
 
 # What looks like one of the mistakes and is not.
 NEAR_MISSES = {
+    "a value of one's own": Mistake("def GET(): return 'a'.value"),
+    "a context of one's own": Mistake("def GET():\n    context = {}\n    return context['params']"),
+    "an option that no cookie has": Mistake("def GET(req, res): res.set_cookie('a', 'b', colour='red')"),
+    "a method of the class that is given a response": Mistake(
+        "from apiroutes import Response\ndef GET(req, res): return Response.status(res, None)"
+    ),
     "a key that JSON cannot have, which the error explains": Mistake("def GET(): return {(1, 2): 3}"),
     "another function called next": Mistake("def next(): return 1\ndef GET(): return next(2)"),
     "a RuntimeError beside Flask": Mistake(

@@ -81,7 +81,7 @@ MISTAKES = [
     ),
     ("def handler(req, res, limit=1): ...", "cannot tell where the parameter 'limit' comes from", "context"),
     ("GET = 1", "`GET` is of type int, which cannot be called", "def GET(req, res)"),
-    ("def handler(): ...\ndef GET(): ...", "has both `handler` and GET", "Keep `handler`"),
+    ("def handler(): ...\ndef GET(): ...", "has both `handler` and GET", "or call it `_handler`"),
     ("def get(): ...", "`get` never answers a request", "Call it `GET`"),
     ("def GET(): ...\ndef post(): ...", "`post` never answers a request", "`_post` if it is a helper"),
     ("middleware = 1\ndef GET(): ...", "`middleware` has 1, which cannot be called", "list of functions"),

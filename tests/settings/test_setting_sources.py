@@ -22,6 +22,24 @@ WRONG: list[tuple[dict[str, str], dict[str, str], dict[str, Any], tuple[Any, ...
         ("pyproject.toml", 5, "prot", "[tool.apiroutes] prot is not a setting", "Did you mean 'port'?"),
     ),
     (
+        {"pyproject.toml": TABLE + "rewrites = []\n"},
+        {},
+        {},
+        ("pyproject.toml", 5, "rewrites", "rewrites is not a setting", "import the function of the first"),
+    ),
+    (
+        {"pyproject.toml": TABLE + "redirects = []\n"},
+        {},
+        {},
+        ("pyproject.toml", 5, "redirects", "redirects is not a setting", "Return `redirect(url)`"),
+    ),
+    (
+        {"pyproject.toml": TABLE + "headers = []\n"},
+        {},
+        {},
+        ("pyproject.toml", 5, "headers", "headers is not a setting", "`res.set_header(name, value)`"),
+    ),
+    (
         {"pyproject.toml": TABLE + "host = 'a'\nport = 'x' # y\n"},
         {},
         {},
@@ -181,5 +199,5 @@ def test_a_wrong_argument_of_an_app_in_a_file_of_the_project_has_its_line(tmp_pa
 def test_a_route_that_the_documentation_page_would_hide_is_a_start_error(tmp_path: Path, name: str) -> None:
     (problem,) = problems_of(tmp_path, {f"routes/api/{name}": HELLO})
     assert problem.file == f"routes/api/{name}"
-    assert "the documentation page is there" in problem.message
+    assert "the documentation page has that path" in problem.message
     assert "set `docs = false`" in problem.remedy

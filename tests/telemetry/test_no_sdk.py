@@ -57,7 +57,7 @@ def logged(directory: Path, instrumentation: str, settings: str) -> list[str]:
 def test_it_is_said_once_when_the_first_app_has_started(tmp_path: Path, setting: str) -> None:
     first, warning, second = logged(tmp_path, NONE, f"{{'telemetry': {setting}}}")
     assert (first, second) == ("built", "built")
-    assert warning.startswith("WARNING `telemetry` is set, but no SDK of OpenTelemetry is configured: ")
+    assert warning.startswith("WARNING `telemetry` is set, but no OpenTelemetry SDK is configured: ")
     assert "`trace.set_tracer_provider(...)` in `register`" in warning
 
 

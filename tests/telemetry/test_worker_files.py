@@ -178,7 +178,7 @@ def test_requests_are_answered_when_the_directory_has_gone(tmp_path: Path, when:
     environment = os.environ | {"PROMETHEUS_MULTIPROC_DIR": str(shared)}
     ended = subprocess.run(command, cwd=TOP, env=environment, capture_output=True, text=True, check=False)
     assert (ended.returncode, {*ended.stdout.split()}) == (0, {"200"}), ended.stderr
-    assert ended.stderr.count(" is gone and cannot be made" if left == "file" else "made again") == 1
+    assert ended.stderr.count(" is missing and cannot be created" if left == "file" else "created again") == 1
     assert shared.is_dir() == (left == "nothing")
 
 
