@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
+from apiroutes.errors import shown
 from apiroutes.event_loop import in_request_thread
 from apiroutes.types import ASGIFunction, Environ
 
@@ -64,10 +65,10 @@ class ASGICall:
 
     def _take_head(self, message: Mapping[str, Any]) -> None:
         if message["type"] != "http.response.start":
-            raise RuntimeError(f"the returned ASGI application sent {message['type']!r} first")
+            raise RuntimeError(f"the returned ASGI application sent {shown(message['type'])} first")
         status = int(message["status"])
         if not 200 <= status <= 599:
-            raise RuntimeError(f"the returned ASGI application sent the status {status!r}")
+            raise RuntimeError(f"the returned ASGI application sent the status {shown(status)}")
         lines = [
             (bytes(name).decode("latin-1"), bytes(value).decode("latin-1"))
             for name, value in message.get("headers", ())

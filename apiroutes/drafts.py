@@ -13,7 +13,7 @@ from __future__ import annotations
 import time
 from typing import Any, TypeVar
 
-from apiroutes.errors import ApiError
+from apiroutes.errors import ApiError, shown
 from apiroutes.http import decode_json, encode_json, parse_cookies, refuse_unencodable
 from apiroutes.secret_keys import SecretKeys, missing_key
 from apiroutes.signing import sign, unsign
@@ -94,7 +94,7 @@ def change_draft_mode(response: _Response, enabled: bool) -> _Response:
     Like the other setters, it returns the response.
     """
     if not isinstance(enabled, bool):
-        raise TypeError(f"write set_draft_mode(True) or set_draft_mode(False), not {enabled!r}")
+        raise TypeError(f"write set_draft_mode(True) or set_draft_mode(False), not {shown(enabled)}")
     keys = _keys_of(response)
     _set_cookie(response, _DRAFT, _sign(_DRAFT, keys, None) if enabled else None)
     return response
@@ -139,7 +139,7 @@ def _expiry(max_age: float | None) -> int | None:
     if max_age is None:
         return None
     if not isinstance(max_age, (int, float)) or not -(10**10) < max_age < 10**10:
-        raise ValueError(f"max_age must be a number of seconds, not {max_age!r}")
+        raise ValueError(f"max_age must be a number of seconds, not {shown(max_age)}")
     return int(time.time() + max_age)
 
 

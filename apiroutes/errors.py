@@ -12,7 +12,10 @@ import difflib
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from http import HTTPStatus
+from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
+from typing import Any
 
 __all__ = [
     "ApiError",
@@ -29,11 +32,13 @@ __all__ = [
     "ProjectError",
     "ResponseAborted",
     "ResponseSentError",
+    "shown_kind",
     "listed",
     "one_line",
     "phrase",
     "readable_path",
     "report",
+    "shown",
     "suggest",
 ]
 
@@ -141,7 +146,7 @@ class ApiError(Exception):
     ) -> None:
         if isinstance(status, bool) or not isinstance(status, int) or not 400 <= status <= 599:
             raise ValueError(
-                f"the status of an ApiError must be from 400 to 599, not {status!r}: "
+                f"the status of an ApiError must be from 400 to 599, not {shown(status)}: "
                 "write ApiError(status, message)"
             )
         if message is None:
@@ -295,3 +300,48 @@ def one_line(error: BaseException) -> str:
         return f"{name}: {error.msg} ({os.path.basename(error.filename)}, line {error.lineno})"
     lines = [line for line in str(error).splitlines() if line.strip()]
     return f"{name}: {lines[0]}" if lines else name
+
+
+# What a message may show as it is written: no object of these types holds anything else.
+_PLAIN = (type(None), bool, int, float, complex, str, timedelta)
+_FUNCTIONS = (FunctionType, BuiltinFunctionType, MethodType)
+_LONGEST_SHOWN = 60  # characters
+
+
+def shown(value: object) -> str:
+    """Return a value for a message: a number, a text or a short list of these, and the kind of all else.
+
+    What an object of the project holds, such as its configuration, may be secret.
+    """
+    if type(value) is str:
+        return repr(value) if len(value) <= _LONGEST_SHOWN else f"{value[:_LONGEST_SHOWN]!r}..."
+    parts: Any = value if type(value) in (list, tuple) else [value]
+    if all(type(part) in _PLAIN for part in parts):
+        try:
+            text = repr(value)
+        except ValueError:  # an int of thousands of digits
+            return shown_kind(value)
+        if len(text) <= _LONGEST_SHOWN:
+            return text
+    return shown_kind(value)
+
+
+def shown_kind(value: Any) -> str:
+    """Return what kind of object a value is, for messages: "a list", "a `Config`", "the module `config`"."""
+    kind = type(value)  # of a proxy its own, since one that is bound to nothing fails when asked for more
+    if value is None:
+        return "None"
+    if issubclass(kind, type):
+        return f"the class `{_name_of(value)}`"
+    if kind is ModuleType:
+        return f"the module `{value.__name__}`"
+    if kind in _FUNCTIONS:
+        return f"the function `{_name_of(value)}`"
+    name = _name_of(kind)
+    article = "an" if name[0] in "AEIOaeio" else "a"
+    return f"{article} {name}" if kind.__module__ == "builtins" else f"{article} `{name}`"
+
+
+def _name_of(named: Any) -> str:
+    name: str = named.__qualname__
+    return name.rpartition("<locals>.")[2]

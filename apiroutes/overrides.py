@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from apiroutes.errors import shown
 from apiroutes.handlers import Depends, as_dependency, key_of, named, unaliased, value_maker
 from apiroutes.marks import marked_object
 from apiroutes.places import place_of
@@ -126,7 +127,7 @@ def _steps_with_values(resources: Sequence[Resource]) -> Iterator[Any]:
 
 
 def _named(function: Any) -> str:
-    return place_of(function) if callable(function) else repr(function)
+    return place_of(function) if callable(function) else shown(function)
 
 
 def _suggestion(names: Sequence[str], known: dict[str, Callable[..., Any]]) -> str:

@@ -14,6 +14,7 @@ from importlib.util import find_spec
 from typing import Any, Union
 
 from apiroutes.concurrency import is_async
+from apiroutes.errors import shown
 from apiroutes.settings import StoreURL, read_shared_store
 from apiroutes.structs import Struct
 
@@ -131,7 +132,7 @@ def read_store(store: object) -> str | StoreURL:
 def check_flag(value: object) -> None:
     """Raise TypeError for anything but True and False."""
     if not isinstance(value, bool):
-        raise TypeError(f"{value!r} is not a bool")
+        raise TypeError(f"{shown(value)} is not a bool")
 
 
 def check_is_failure(is_failure: object, failures_only: bool) -> None:
@@ -141,16 +142,16 @@ def check_is_failure(is_failure: object, failures_only: bool) -> None:
     if not failures_only:
         raise ValueError("it is only for failures_only=True")
     if not callable(is_failure) or isinstance(is_failure, type):
-        shown = is_failure if type(is_failure) is int else 401
-        how = f"such as `lambda status: status == {shown}`"
-        raise TypeError(f"{is_failure!r} is not a function of the status, {how}")
+        status = is_failure if type(is_failure) is int else 401
+        how = f"such as `lambda status: status == {status}`"
+        raise TypeError(f"{shown(is_failure)} is not a function of the status, {how}")
     _check_function(is_failure, "is_failure", "status")
 
 
 def check_fail(fail: object) -> None:
     """Raise ValueError for anything except what to do if the store fails; None means the setting."""
     if fail not in (None, "open", "closed"):
-        raise ValueError(f'{fail!r} is neither "open" nor "closed"')
+        raise ValueError(f'{shown(fail)} is neither "open" nor "closed"')
 
 
 def _texts(rates: Sequence[object]) -> list[str]:
@@ -158,10 +159,10 @@ def _texts(rates: Sequence[object]) -> list[str]:
     texts: list[str] = []
     for rate in rates:
         if isinstance(rate, (list, tuple)):
-            written = ", ".join(map(repr, rate))[:_LONGEST_SHOWN]
+            written = ", ".join(map(shown, rate))[:_LONGEST_SHOWN]
             raise TypeError(f"write rate_limit({written}), without a list")
         if not isinstance(rate, str):
-            raise TypeError(f"{repr(rate)[:_LONGEST_SHOWN]} is not a rate, which must be a str")
+            raise TypeError(f"{shown(rate)} is not a rate, which must be a str")
         texts.append(rate)
     return texts
 
@@ -199,9 +200,9 @@ def check_by(by: object) -> None:
     """Raise ValueError or TypeError for an invalid `by`."""
     expected = '"address", "user", "key", "body.NAME" or a function of the request'
     if isinstance(by, str) and by not in KNOWN_AT_ONCE and not re.fullmatch(_FIELD, by, re.DOTALL):
-        raise ValueError(f"{by!r} is not one of {expected}")
+        raise ValueError(f"{shown(by)} is not one of {expected}")
     if not isinstance(by, str) and (not callable(by) or isinstance(by, type)):
-        raise TypeError(f"{by!r} is not one of {expected}")
+        raise TypeError(f"{shown(by)} is not one of {expected}")
     if callable(by):
         _check_function(by, "by", "request")
 
@@ -211,7 +212,7 @@ def check_name(name: object) -> None:
     if name is None:
         return
     if not (isinstance(name, str) and name and name.isascii() and name.isprintable()):
-        raise ValueError(f"{name!r} is not a str of printable ASCII characters")
+        raise ValueError(f"{shown(name)} is not a str of printable ASCII characters")
     if len(name) > _LONGEST_NAME:
         raise ValueError(f"it has {len(name)} characters, more than {_LONGEST_NAME}")
 
@@ -222,12 +223,12 @@ def check_cost(cost: object, rates: Sequence[Rate]) -> None:
         _check_function(cost, "cost", "request")
         return
     if type(cost) is not int:
-        raise TypeError(f"{cost!r} is neither an int nor a function of the request")
+        raise TypeError(f"{shown(cost)} is neither an int nor a function of the request")
     if cost < 0:
-        raise ValueError(f"{cost!r} is less than 0")
+        raise ValueError(f"{shown(cost)} is less than 0")
     least = min((rate.amount for rate in rates), default=cost)
     if cost > least:
-        raise ValueError(f"{cost!r} is more than {least}, so every request would be refused")
+        raise ValueError(f"{shown(cost)} is more than {least}, so every request would be refused")
 
 
 def read_rates(value: object) -> tuple[Rate, ...]:
@@ -238,15 +239,15 @@ def read_rates(value: object) -> tuple[Rate, ...]:
     """
     texts = [value] if isinstance(value, str) else value
     if not isinstance(texts, Sequence) or not all(isinstance(text, str) for text in texts):
-        raise TypeError(f"{value!r} is neither a string nor a list of strings")
+        raise TypeError(f"{shown(value)} is neither a string nor a list of strings")
     rates = [rate for text in texts for rate in _read(text)]
     if not rates:
-        raise ValueError(f"{value!r} contains no rate")
+        raise ValueError(f"{shown(value)} contains no rate")
     seconds = [rate.seconds for rate in rates]
     for rate in rates:
         if seconds.count(rate.seconds) > 1:
             raise RateError(
-                f"{value!r} contains two rates for {rate.seconds} seconds", "Keep one of the two."
+                f"{shown(value)} contains two rates for {rate.seconds} seconds", "Keep one of the two."
             )
     return tuple(rates)
 
@@ -256,20 +257,20 @@ def _read(text: str) -> list[Rate]:
         from limits import parse_many
     except ImportError:
         raise ImportError("limits is not installed. Run: pip install 'apiroutes[limits]'") from None
-    shown = repr(text[:_LONGEST_SHOWN])
+    told = repr(text[:_LONGEST_SHOWN])
     try:
         items = parse_many(text)
     except ValueError:  # its text says that it could not be parsed, or that the unit is unknown
-        raise ValueError(f"{shown} is not a rate") from None
+        raise ValueError(f"{told} is not a rate") from None
     rates = []
     for item in items:
         written = text.strip() if len(items) == 1 else repr(item)
         if not 1 <= item.amount <= _LARGEST_AMOUNT:
-            problem = f"{shown} has an amount that is not from 1 to {_LARGEST_AMOUNT:,}"
+            problem = f"{told} has an amount that is not from 1 to {_LARGEST_AMOUNT:,}"
             raise RateError(problem, "Write an amount from 1.")
         # `limits` accepts zero minutes as one.
         if item.get_expiry() > _LONGEST or re.search(_NO_TIME, text, re.IGNORECASE):
-            problem = f"{shown} has a period that is not from a second to a year"
+            problem = f"{told} has a period that is not from a second to a year"
             raise RateError(problem, "Write a period from a second to a year.")
         rates.append(Rate(item.amount, item.get_expiry(), written))
     return rates

@@ -14,6 +14,7 @@ from typing_extensions import TypeVar
 from werkzeug.datastructures import Headers
 
 from apiroutes.concurrency import coroutines
+from apiroutes.errors import shown
 from apiroutes.http import (
     BINARY,
     FIELD_KEYS,
@@ -71,7 +72,7 @@ class Response(ResponseState, ResponseCookies, Generic[Data]):
         if type(code) is not int:
             code = _as_int(code)
         if not 200 <= code <= 599:
-            raise ValueError(f"a status must be an int from 200 to 599, not {code!r}")
+            raise ValueError(f"a status must be an int from 200 to 599, not {shown(code)}")
         if self._state and not self._permit("set the status", "status", "", code):
             return self
         self._status = code
@@ -310,9 +311,13 @@ class Response(ResponseState, ResponseCookies, Generic[Data]):
         if url is _NOTHING:
             status, url = 307, status  # type: ignore[assignment]
         if not isinstance(url, str):
-            raise TypeError(f"call redirect(url) or redirect(status, url) with a str as the URL, not {url!r}")
+            raise TypeError(
+                f"call redirect(url) or redirect(status, url) with a str as the URL, not {shown(url)}"
+            )
         if not isinstance(status, int) or status not in REDIRECTS:
-            raise ValueError(f"the status of a redirect must be 301, 302, 303, 307 or 308, not {status!r}")
+            raise ValueError(
+                f"the status of a redirect must be 301, 302, 303, 307 or 308, not {shown(status)}"
+            )
         if self._state and not self._can_respond("redirect"):
             return self
         location = encode_location(url)
@@ -384,7 +389,7 @@ def _as_int(code: object) -> int:
     """Return a status of another class, such as http.HTTPStatus, as an int."""
     if isinstance(code, int) and not isinstance(code, bool):
         return int(code)
-    raise TypeError(f"a status must be an int from 200 to 599, not {code!r}")
+    raise TypeError(f"a status must be an int from 200 to 599, not {shown(code)}")
 
 
 def _as_bytes(data: object) -> bytes:
@@ -392,4 +397,4 @@ def _as_bytes(data: object) -> bytes:
         return data.encode()
     if isinstance(data, (bytes, bytearray, memoryview)):
         return bytes(data)
-    raise TypeError(f"content must be bytes or str, not {data!r}")
+    raise TypeError(f"content must be bytes or str, not {shown(data)}")

@@ -14,6 +14,7 @@ from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Mapping
 from typing import Any, Generic, TypeVar, Union
 
 from apiroutes.concurrency import coroutines
+from apiroutes.errors import shown
 from apiroutes.files import FileContent, disposition_of, type_of, with_charset
 from apiroutes.http import Event, HeaderValue, comment
 from apiroutes.request import Request
@@ -238,8 +239,9 @@ def file(
 
     The ETag identifies this copy of the file; a copy on another machine has another ETag. When the handler
     returns the result, a file that cannot be read raises FileNotFoundError, IsADirectoryError or another
-    OSError, and a `max_age` that is not a number of seconds raises ValueError. Conditions and ranges apply to
-    GET (conditions also to HEAD) with the status 200 (RFC 9110 sections 13.2.1 and 14.2).
+    OSError, and a `max_age` that is not a number of seconds raises ValueError. Anything but a path raises
+    TypeError at once. Conditions and ranges apply to GET (conditions also to HEAD) with the status 200 (RFC
+    9110 sections 13.2.1 and 14.2).
 
     Args:
         path: The path of the file. It is trusted: use `werkzeug.utils.safe_join` for a path that comes from a
@@ -251,6 +253,7 @@ def file(
             it each time.
         headers: Further headers by name, which replace the file's own.
     """
+    _check_path(path)
 
     def content(request: Request, response: Response) -> None:
         name = os.fsdecode(download_name or os.path.basename(path))
@@ -275,6 +278,14 @@ def file(
     return Result(content, None, headers)
 
 
+def _check_path(path: object) -> None:
+    if not isinstance(path, (str, bytes, os.PathLike)):
+        raise TypeError(
+            f"file() takes the path of a file, not {shown(path)}: return content in memory as bytes, such as "
+            "`data.getvalue()`, and set its type with `res.set_header('Content-Type', ...)`"
+        )
+
+
 def _set_usual_headers(
     response: Response, opened: FileContent, media_type: str, encoding: str | None
 ) -> None:
@@ -296,7 +307,7 @@ def _set_usual_headers(
 
 def _cache_control(max_age: int) -> str:
     if isinstance(max_age, bool) or not isinstance(max_age, int) or max_age < 0:
-        raise ValueError(f"max_age must be a number of seconds, an int from 0, not {max_age!r}")
+        raise ValueError(f"max_age must be a number of seconds, an int from 0, not {shown(max_age)}")
     return f"public, max-age={max_age}" if max_age else "no-cache, max-age=0"
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from typing import Any, NoReturn
 
-from apiroutes.errors import ApiError
+from apiroutes.errors import ApiError, shown
 from apiroutes.http import decode_json, encode_json, refuse_unencodable
 
 __all__ = ["MAX_DEPTH", "Session", "SessionState", "encode_value", "refuse_missing"]
@@ -101,7 +101,7 @@ class Session(MutableMapping[str, Any]):
         once, so that nobody who planted an id on a user is signed in with it (session fixation).
         """
         if owner is not None and (not isinstance(owner, str) or not owner):
-            raise TypeError(f"the owner of a session is a str, such as str(user.id), not {owner!r}")
+            raise TypeError(f"the owner of a session is a str, such as str(user.id), not {shown(owner)}")
         self._check_open()
         if owner is not None and self._state.owner not in (None, owner):
             self.clear()
@@ -125,7 +125,7 @@ class Session(MutableMapping[str, Any]):
     def __setitem__(self, name: str, value: Any) -> None:
         self._check_open()
         if not isinstance(name, str):
-            raise TypeError(f"the names in a session are str, not {name!r}")
+            raise TypeError(f"the names in a session are str, not {shown(name)}")
         encode_value(name, value)
         self._state.values[name] = value
 

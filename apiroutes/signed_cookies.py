@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
+from apiroutes.errors import shown
 from apiroutes.secret_keys import SecretKeys, missing_key
 from apiroutes.signing import sign, unsign
 
@@ -79,7 +80,7 @@ def sign_cookie(
     if keys is None:
         raise missing_key(_WHO)
     if not isinstance(value, str):
-        raise TypeError(f"the value of the cookie {name!r} must be a str, not {value!r}")
+        raise TypeError(f"the value of the cookie {name!r} must be a str, not {shown(value)}")
     end = _end(max_age, expires)
     content = f"{'' if end is None else f'{end:.3f}'}:{str.__str__(value)}"
     return sign(f"cookies.{name}", keys, content.encode())
@@ -98,5 +99,5 @@ def _end(max_age: float | timedelta | None, expires: datetime | float | None) ->
 
 def _number(name: str, value: object) -> float:
     if not isinstance(value, (int, float)) or not -(10**12) < value < 10**12:
-        raise ValueError(f"a signed cookie's {name} must be a number of seconds, not {value!r}")
+        raise ValueError(f"a signed cookie's {name} must be a number of seconds, not {shown(value)}")
     return value

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 
+from apiroutes.errors import shown
 from apiroutes.structs import Struct
 
 __all__ = ["Size", "parse_size", "read_size"]
@@ -41,10 +42,10 @@ def parse_size(value: object) -> Size:
     """
     if type(value) is int:
         if value < 0:
-            raise ValueError(f"{value!r} is negative; {_EXPECTED}")
+            raise ValueError(f"{shown(value)} is negative; {_EXPECTED}")
         return Size(value, str(value))
     if not isinstance(value, str):
-        raise TypeError(f"{value!r} is a {type(value).__name__}; {_EXPECTED}")
+        raise TypeError(f"{shown(value)} is a {type(value).__name__}; {_EXPECTED}")
     with_unit = re.fullmatch(_WITH_UNIT, value, _FLAGS)
     if with_unit is not None:
         number, unit = with_unit.groups()
@@ -53,7 +54,7 @@ def parse_size(value: object) -> Size:
         return Size(math.floor(float(number) * _UNITS[unit.lower()]), value)
     leading = re.match(_LEADING_INT, value)
     if leading is None:
-        raise ValueError(f"{value!r} is not a size; {_EXPECTED}")
+        raise ValueError(f"{shown(value)} is not a size; {_EXPECTED}")
     if len(leading[1]) > _MAX_DIGITS:
         raise ValueError(f"{value[:40]!r}... is larger than any size; {_EXPECTED}")
     return Size(int(leading[1]), value)
@@ -64,7 +65,7 @@ def read_size(value: object) -> Size:
     size = parse_size(value)
     if not re.fullmatch(f"{_WITH_UNIT}|{_WITHOUT_UNIT}", size.text, _FLAGS):
         raise ValueError(
-            f"{value!r} has no known unit, so it would mean {size.bytes} bytes; "
+            f"{shown(value)} has no known unit, so it would mean {size.bytes} bytes; "
             "units are b, kb, mb, gb, tb and pb"
         )
     return size

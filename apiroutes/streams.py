@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator
 from types import CodeType
 from typing import Any, Literal
 
-from apiroutes.errors import readable_path
+from apiroutes.errors import readable_path, shown
 from apiroutes.types import Environ, HeaderList
 
 __all__ = [
@@ -32,7 +32,6 @@ __all__ = [
 ]
 
 CHUNK_SIZE = 2**16  # bytes
-_LONGEST_SHOWN = 80  # characters of a wrong chunk
 
 
 def as_chunk(chunk: object) -> bytes:
@@ -50,11 +49,9 @@ class ChunkTypeError(TypeError):
     """A stream has yielded something other than bytes or str."""
 
     def __init__(self, chunk: object, source: str = "") -> None:
-        shown = repr(chunk)
-        shown = shown if len(shown) <= _LONGEST_SHOWN else f"{shown[:_LONGEST_SHOWN]}..."
         super().__init__(
-            f"a stream must yield bytes or str, not {shown}{source}. For one JSON document return a list, "
-            'for one line each yield `json.dumps(item) + "\\n"`, for events return event_stream(...)'
+            f"a stream must yield bytes or str, not {shown(chunk)}{source}. For one JSON document return a "
+            'list, for one line each yield `json.dumps(item) + "\\n"`, for events return event_stream(...)'
         )
         self.chunk = chunk
 
@@ -293,7 +290,7 @@ def run_application(
     code = int(status[:3]) if status[:3].isascii() and status[:3].isdigit() else 0
     if not 200 <= code <= 599:
         begun.close()
-        raise RuntimeError(f"the returned application sent the status {status!r}")
+        raise RuntimeError(f"the returned application sent the status {shown(status)}")
     return code, headers, begun
 
 

@@ -18,6 +18,7 @@ from apiroutes.wsgi import ServerResponse
 __all__ = ["CheckedRequest", "CheckedResponse"]
 
 _LONGEST = 40  # characters of a value in a message
+_SHOWN = (type(None), bool, int, float, str, bytes)
 
 # What to write instead of an assignment: `{}` stands for the value. These names come from other frameworks,
 # or are read-only here.
@@ -63,8 +64,13 @@ def _refuse(kind: type, name: str, value: object, remedies: Mapping[str, str], p
 
 
 def _shown(value: object) -> str:
+    parts: Any = [value]
+    if type(value) in (dict, list, tuple):
+        parts = [*value, *value.values()] if isinstance(value, dict) else value
+    if any(type(part) not in _SHOWN for part in parts):  # what an object holds may be secret
+        return "..."
     text = repr(value)
-    return text if len(text) <= _LONGEST and "<" not in text else "..."
+    return text if len(text) <= _LONGEST else "..."
 
 
 class CheckedRequest(Request):

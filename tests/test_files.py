@@ -272,6 +272,20 @@ def test_a_path_that_is_not_a_file_is_a_fault(
     assert name in caplog.text
 
 
+# arguments of file(...), and what they are called
+NO_PATHS = {"io.BytesIO(b'a')": "a `BytesIO`", "None": "None", "3": "3", "3, download_name='a'": "3"}
+
+
+@pytest.mark.parametrize("arguments", NO_PATHS)
+def test_what_is_no_path_is_told_where_it_is_written(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, arguments: str
+) -> None:
+    source = f"import io\nfrom apiroutes import file\ndef GET():\n    return file({arguments})\n"
+    assert call(App(project(tmp_path, {"pages/api/x.py": source}))).status == 500
+    assert f"file() takes the path of a file, not {NO_PATHS[arguments]}: return content" in caplog.text
+    assert 'x.py", line 4, in GET' in caplog.text
+
+
 def test_a_middleware_sees_that_a_file_is_missing(tmp_path: Path) -> None:
     guard = (
         "def middleware(req, res, next):\n"

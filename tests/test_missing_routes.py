@@ -40,6 +40,7 @@ ONLY = {
     "pages/api/hello": ("pages/api/hello", "Not routes", "Rename it to pages/api/hello.py,"),
     "app/api/Route.py": ("app/api/Route.py", "Not routes", "Rename it to app/api/route.py,"),
     "app/api/y/page.py": ("app/api/y/page.py", "Not routes", "Call it app/api/y/route.py."),
+    "api/__init__.py": ("pages/api", "there is no route in", "Create pages/api/hello.py"),  # a package
     "pages/api/.keep": ("pages/api", "pages/api contains no route file", "Create pages/api/hello.py"),
     "app/api/.keep": ("app/api", "app/api contains no route file", "Create app/api/hello/route.py"),
 }

@@ -67,7 +67,7 @@ HANDLER = "def handler(req, res): ...\n"
 
 # config of pages/api/x.py: what the message says, what the remedy says
 CONFIGS = {
-    "1": ("config is 1, not a dict", "'api'"),
+    "1": ("config is an int, not a dict", "'api'"),
     "{'apii': {}}": ("unknown key 'apii'", "Did you mean 'api'?"),
     "{1: {}}": ("unknown key 1", "'maxDuration'"),
     "{'api': []}": ("config.api is [], not a dict", "'bodyParser'"),

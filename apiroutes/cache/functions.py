@@ -18,6 +18,7 @@ from typing_extensions import ParamSpec
 from apiroutes.cache.function_calls import FunctionCalls, Keeping
 from apiroutes.cache.revalidation import revalidate_value
 from apiroutes.concurrency import is_async
+from apiroutes.errors import shown
 from apiroutes.handlers import is_too_long, why_not_tag
 from apiroutes.places import place_of
 from apiroutes.stores import Mode
@@ -162,8 +163,8 @@ def _check(function: Any) -> None:
         raise TypeError(f"@cached is above @{kind}: write @staticmethod first, and @cached below it")
     if not inspect.isfunction(function):
         raise TypeError(
-            f"@cached takes a function, not {function!r}: write `@cached`, or `@cached(revalidate=60)` with "
-            "its parameters by name, above a `def`"
+            f"@cached takes a function, not {shown(function)}: write `@cached`, or `@cached(revalidate=60)` "
+            "with its parameters by name, above a `def`"
         )
     place = place_of(function)
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
@@ -196,19 +197,23 @@ def _keeping(revalidate: Any, tags: Any, stale: Any) -> Keeping:
 def _seconds(name: str, value: Any) -> float:
     allowed = "a number of seconds" + (", or False" if name == "revalidate" else "")
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise TypeError(f"`{name}` of @cached must be {allowed}, not {value!r}")
+        raise TypeError(f"`{name}` of @cached must be {allowed}, not {shown(value)}")
     if not 0 <= value < math.inf:
-        raise ValueError(f"`{name}` of @cached must be {allowed}, not negative and finite, not {value!r}")
+        raise ValueError(
+            f"`{name}` of @cached must be {allowed}, not negative and finite, not {shown(value)}"
+        )
     if is_too_long(value):
         remedy = "give False for values that stay until they are revalidated"
         remedy = remedy if name == "revalidate" else "give less"
-        raise ValueError(f"`{name}` of @cached is {value!r}, more than ten years: {remedy}")
+        raise ValueError(f"`{name}` of @cached is {shown(value)}, more than ten years: {remedy}")
     return float(value)
 
 
 def _checked_tags(tags: Any) -> tuple[str, ...]:
     if isinstance(tags, str) or not isinstance(tags, (list, tuple, set, frozenset)):
-        raise TypeError(f'`tags` of @cached must be a list of strings, not {tags!r}: write `tags=["posts"]`')
+        raise TypeError(
+            f'`tags` of @cached must be a list of strings, not {shown(tags)}: write `tags=["posts"]`'
+        )
     for tag in tags:
         reason = why_not_tag(tag)
         if reason is not None:

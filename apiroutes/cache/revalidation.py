@@ -18,7 +18,7 @@ from apiroutes.after_response import current_work
 from apiroutes.cache.current import current_cache
 from apiroutes.cache.names import below_name, path_name, route_name, tag_name
 from apiroutes.cache.response_cache import Cache
-from apiroutes.errors import suggest
+from apiroutes.errors import shown, suggest
 from apiroutes.handlers import why_not_tag
 from apiroutes.http import parse_path
 from apiroutes.response import Response
@@ -123,9 +123,9 @@ def _current_response() -> Response | None:
 def names_to_revalidate(cache: Cache, path: str, kind: Kind | None = None) -> tuple[str, ...]:
     """Return the names of a path, or of a route's pattern. Raises ValueError and TypeError."""
     if not isinstance(path, str):
-        raise TypeError(f"a path must be a str such as '/api/posts/1', not {path!r}")
+        raise TypeError(f"a path must be a str such as '/api/posts/1', not {shown(path)}")
     if kind is not None and kind not in get_args(Kind):
-        raise ValueError(f"`type` must be 'page' or 'layout', not {kind!r}")
+        raise ValueError(f"`type` must be 'page' or 'layout', not {shown(kind)}")
     segments = parse_path(path)
     _check_base(cache.base_path, path, segments)
     if not {"[", "]"}.isdisjoint(path):
@@ -183,7 +183,7 @@ def names_of_tag(tag: str) -> tuple[str, ...]:
 
 def _checked(mode: Mode) -> Mode:
     if mode not in get_args(Mode):
-        raise ValueError(f"`mode` must be 'expire' or 'stale', not {mode!r}")
+        raise ValueError(f"`mode` must be 'expire' or 'stale', not {shown(mode)}")
     return mode
 
 

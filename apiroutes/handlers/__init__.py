@@ -52,7 +52,7 @@ from apiroutes.handlers.plans import Plan, PlanOf, plan_of
 from apiroutes.handlers.result_checks import ResultCheck
 from apiroutes.handlers.result_types import Returns, returns_of
 from apiroutes.handlers.route_modules import Handler, RouteModule
-from apiroutes.handlers.signatures import Parameter
+from apiroutes.handlers.signatures import Parameter, asks_for_dependency
 from apiroutes.handlers.sources import OwnNames, defines_handler
 from apiroutes.handlers.value_makers import value_maker
 
@@ -75,6 +75,7 @@ __all__ = [
     "RouteModule",
     "Asked",
     "SecurityScheme",
+    "asks_for_dependency",
     "asks_for_session",
     "asks_optionally",
     "annotated_statuses",

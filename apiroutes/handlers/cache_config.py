@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
+from apiroutes.errors import shown
 from apiroutes.handlers.config_items import ConfigItems, Key
 from apiroutes.handlers.constants import Constant, is_duration, is_too_long
 from apiroutes.http import is_token
@@ -54,13 +55,13 @@ class CacheConfig(Struct, frozen=True):
 def why_not_tag(tag: object) -> str | None:
     """Return why a value is not a tag, which is a string of 1 to 256 visible characters; None for a tag."""
     if not isinstance(tag, str):
-        return f"{tag!r} is not a string"
+        return f"{shown(tag)} is not a string"
     if not tag:
         return "'' is empty"
     if len(tag) > _LONGEST_TAG:
         return f"a string of {len(tag)} characters is longer than {_LONGEST_TAG}"
     if " " in tag or not tag.isprintable():
-        return f"{tag!r} has a character that is not visible"
+        return f"{shown(tag)} has a character that is not visible"
     return None
 
 
@@ -75,11 +76,11 @@ def _lifetime(value: object) -> float:
 
 def _seconds(value: object) -> float:
     if is_too_long(value):
-        raise ValueError(f" is {value!r}, more than ten years")
+        raise ValueError(f" is {shown(value)}, more than ten years")
     if is_duration(value):
         return float(value)
     if isinstance(value, bool) or not isinstance(value, (int, float)) or value != 0:
-        raise ValueError(f" is {value!r}")
+        raise ValueError(f" is {shown(value)}")
     return 0.0
 
 
@@ -94,20 +95,22 @@ def _vary(value: object) -> tuple[str, ...]:
 
 def _why_not_varying(name: object) -> str | None:
     if not isinstance(name, str):
-        return f"{name!r} is not a string"
+        return f"{shown(name)} is not a string"
     if name == "*":
         return "'*' stands for more than a key can hold, so nothing would be stored"
     if not is_token(name):
-        return f"{name!r} is not the name of a header"
+        return f"{shown(name)} is not the name of a header"
     if name.lower() == "cookie":
-        return f"{name!r} would give each client its own entry, and requests with cookies bypass the cache"
+        return (
+            f"{shown(name)} would give each client its own entry, and requests with cookies bypass the cache"
+        )
     if name.lower() == "authorization":
-        return f"{name!r} cannot be in a key, because requests with it bypass the cache"
+        return f"{shown(name)} cannot be in a key, because requests with it bypass the cache"
     return None
 
 
 def _texts(value: object) -> tuple[str, ...]:
-    return _strings(value, lambda item: None if isinstance(item, str) else f"{item!r} is not a string")
+    return _strings(value, lambda item: None if isinstance(item, str) else f"{shown(item)} is not a string")
 
 
 def _strings(value: object, why_not: Callable[[object], str | None]) -> tuple[str, ...]:
@@ -120,13 +123,13 @@ def _strings(value: object, why_not: Callable[[object], str | None]) -> tuple[st
 
 def _list(value: object) -> Sequence[Any]:
     if not isinstance(value, (list, tuple)):
-        raise ValueError(f" is {value!r}, not a list")
+        raise ValueError(f" is {shown(value)}, not a list")
     return value
 
 
 def _ignores_cookies(value: object) -> bool:
     if value not in _COOKIES:
-        raise ValueError(f" is {value!r}")
+        raise ValueError(f" is {shown(value)}")
     return value == "ignore"
 
 
@@ -134,7 +137,7 @@ def _statuses(value: object) -> frozenset[int]:
     statuses = _list(value)
     for status in statuses:
         if not isinstance(status, int) or status not in _STATUSES:
-            raise ValueError(f" has {status!r}")
+            raise ValueError(f" has {shown(status)}")
     return frozenset(map(int, statuses))
 
 
@@ -293,7 +296,7 @@ class CacheReader:
             )
 
     def _as_written(self, key: str) -> str:
-        return repr((self._written or {})[key])
+        return shown((self._written or {})[key])
 
     def _add(self, key: str, message: str, remedy: str) -> None:
         self._items.add(f"{_PLACE}.{key}", message, remedy)
@@ -303,4 +306,4 @@ class CacheReader:
 
 
 def _shown(constant: Constant) -> str:
-    return f"`{constant.spelling}` is {constant.value!r}"
+    return f"`{constant.spelling}` is {shown(constant.value)}"

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from apiroutes.errors import Problems
+from apiroutes.errors import Problems, shown, shown_kind
 from apiroutes.handlers.cache_config import MISPLACED, CacheConfig, CacheReader
-from apiroutes.handlers.config_items import ConfigItems, Key, LineOfKey
+from apiroutes.handlers.config_items import ConfigItems, Key, LineOfKey, dict_of
 from apiroutes.handlers.constants import Constant, is_duration, is_meaningless, remedy_of
 from apiroutes.handlers.rate_limit_config import read_rate_limit
 from apiroutes.rates import Limit
@@ -104,6 +104,11 @@ class _ConfigReader:
 
     def read(self, config: object) -> None:
         """Read the `config`."""
+        if not isinstance(config, Mapping):  # perhaps the project's own, which it has imported
+            remedy = f"`config` configures the route, by {dict_of(KEYS)}. Give anything else another name"
+            remedy += ", as in `from lib.config import config as settings`."
+            self._items.add("config", f" is {shown_kind(config)}, not a dict", remedy)
+            return
         for key, value in self._items.read(config, "config", KEYS, MISPLACED):
             if key == "api":
                 self._read_api(value)
@@ -125,7 +130,7 @@ class _ConfigReader:
             if constant.name in seen:
                 self._add_of(constant, f"has {constant.name!r} in two spellings.", "Keep one of them.")
             elif remedy is not None:
-                self._add_of(constant, f"`{constant.spelling}` is {constant.value!r}.", remedy)
+                self._add_of(constant, f"`{constant.spelling}` is {shown(constant.value)}.", remedy)
             else:
                 right[constant.name] = constant
             seen.add(constant.name)
@@ -137,7 +142,9 @@ class _ConfigReader:
         assert is_duration(constant.value)
         seconds = self.changes.get("max_duration")
         if seconds not in (None, constant.value):
-            message = f"`{constant.spelling}` is {constant.value!r}, and config.maxDuration is {seconds:g}."
+            message = (
+                f"`{constant.spelling}` is {shown(constant.value)}, and config.maxDuration is {seconds:g}."
+            )
             self._add_of(constant, message, "Keep one of them.")
         self.changes["max_duration"] = float(constant.value)
 
@@ -176,7 +183,9 @@ class _ConfigReader:
         if is_duration(value):
             self.changes["max_duration"] = float(value)
         else:
-            self._items.add("config.maxDuration", f" is {value!r}", "Give a number of seconds above zero.")
+            self._items.add(
+                "config.maxDuration", f" is {shown(value)}", "Give a number of seconds above zero."
+            )
 
     def _put_size(self, name: str, value: object, place: str) -> None:
         try:
@@ -188,4 +197,4 @@ class _ConfigReader:
         if isinstance(value, bool):
             self.changes[name] = value
         else:
-            self._items.add(place, f" is {value!r}, not a bool", "Write True or False.")
+            self._items.add(place, f" is {shown(value)}, not a bool", "Write True or False.")

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from apiroutes.errors import Problems, suggest
+from apiroutes.errors import Problems, shown, suggest
 
-__all__ = ["ConfigItems", "Key", "LineOfKey", "snake_case"]
+__all__ = ["ConfigItems", "Key", "LineOfKey", "dict_of", "snake_case"]
 
 _NONE: Mapping[str, str] = {}
 
@@ -43,8 +43,7 @@ class ConfigItems:
         `misplaced` are keys that belong elsewhere, with the remedy.
         """
         if not isinstance(value, Mapping):
-            known = ", ".join(map(repr, keys))
-            self.add(place, f" is {value!r}, not a dict", f"Write a dict of {known}.")
+            self.add(place, f" is {shown(value)}, not a dict", f"Write {dict_of(keys)}.")
             return
         spellings = {spelling: key for key in keys for spelling in (key, snake_case(key))}
         seen: set[str] = set()
@@ -52,9 +51,9 @@ class ConfigItems:
             key = spellings.get(spelling) if isinstance(spelling, str) else None
             if key is None:
                 remedy = misplaced.get(str(spelling)) or suggest(str(spelling), keys)
-                self.add(place, f" has the unknown key {spelling!r}", remedy, key=str(spelling))
+                self.add(place, f" has the unknown key {shown(spelling)}", remedy, key=str(spelling))
             elif key in seen:
-                self.add(place, f" has {key!r} in two spellings", "Keep one of them.", key=str(spelling))
+                self.add(place, f" has {shown(key)} in two spellings", "Keep one of them.", key=str(spelling))
             else:
                 seen.add(key)
                 yield key, item
@@ -72,6 +71,11 @@ class ConfigItems:
         """Add a warning about a place."""
         line = self._line_of(place.split(".")[1:])
         self.warnings.add(self._file, f"{place}{message}.", remedy, line=line)
+
+
+def dict_of(keys: Iterable[str]) -> str:
+    """Return what a remedy calls a dict with the keys."""
+    return f"a dict of {', '.join(map(repr, keys))}"
 
 
 def snake_case(name: str) -> str:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar, Union
 
+from apiroutes.errors import shown
 from apiroutes.handlers.middleware_shapes import why_not_middleware
 from apiroutes.http import METHODS
 from apiroutes.marks import mark_of, marked_object
@@ -220,17 +221,19 @@ def required_of(function: object) -> tuple[str, ...] | None:
 
 def _check_scheme(name: str, scheme: Mapping[str, Any]) -> None:
     if not re.fullmatch(_NAME, name):
-        raise ValueError(f"security scheme {name!r}: a name may have letters, digits, '.', '-' and '_' only")
+        raise ValueError(
+            f"security scheme {shown(name)}: a name may have letters, digits, '.', '-' and '_' only"
+        )
     required = _REQUIRED_MEMBERS.get(str(scheme.get("type")))
     if required is None:
         types = ", ".join(map(repr, _REQUIRED_MEMBERS))
-        raise ValueError(f"security scheme {name!r}: 'type' must be one of {types}")
+        raise ValueError(f"security scheme {shown(name)}: 'type' must be one of {types}")
     for member, kind in required.items():
         if not isinstance(scheme.get(member), kind):
-            raise ValueError(f"security scheme {name!r}: {scheme['type']!r} needs {member!r}")
+            raise ValueError(f"security scheme {shown(name)}: {shown(scheme['type'])} needs {member!r}")
     if scheme["type"] == "apiKey" and scheme["in"] not in _PLACES:
         places = ", ".join(map(repr, _PLACES))
-        raise ValueError(f"security scheme {name!r}: 'in' must be one of {places}")
+        raise ValueError(f"security scheme {shown(name)}: 'in' must be one of {places}")
 
 
 class FileRoute(Struct, frozen=True):

@@ -13,7 +13,7 @@ from functools import partial
 from types import BuiltinMethodType, CodeType, MethodType
 from typing import Annotated, Any, Literal, get_args, get_origin
 
-from apiroutes.errors import InvalidRequest, one_line
+from apiroutes.errors import InvalidRequest, one_line, shown
 from apiroutes.handlers.middleware_shapes import is_shaped_as_middleware
 from apiroutes.handlers.parameter_errors import (
     ParameterError,
@@ -68,7 +68,7 @@ class Depends:
         if dependency is not None:
             _check(dependency)
         if scope not in (None, "function", "request"):
-            raise ValueError(f'the scope of Depends(...) must be "function" or "request", not {scope!r}')
+            raise ValueError(f'the scope of Depends(...) must be "function" or "request", not {shown(scope)}')
         self.dependency = None if dependency is None else as_dependency(dependency)
         self.use_cache = use_cache
         self.scope = scope

@@ -14,7 +14,7 @@ from types import FunctionType, ModuleType
 from typing import Any, TypeGuard
 
 from apiroutes.concurrency import is_async
-from apiroutes.errors import Problem, Problems
+from apiroutes.errors import Problem, Problems, shown
 from apiroutes.handlers.cache_checks import cache_mistakes, is_cached_function
 from apiroutes.handlers.cache_config import CacheConfig
 from apiroutes.handlers.config import RouteConfig, read_config
@@ -44,7 +44,7 @@ from apiroutes.handlers.sources import OwnNames, line_of_function
 from apiroutes.http import METHODS
 from apiroutes.places import located, place_at
 from apiroutes.routing import Route, Segment, convention_of
-from apiroutes.schemas import SchemaError, schema_of
+from apiroutes.schemas import SchemaError, fits_any_text, schema_of
 from apiroutes.structs import replace
 from apiroutes.types import Middleware
 
@@ -116,6 +116,7 @@ class _ExportReader:
         doc = inspect.cleandoc(self.module.__doc__ or "")
         middleware, config = self._middleware(handlers), self._config()
         self._check_parsing(handlers, config)
+        self._warn_of_unions(handlers)
         if config.cache is not None:
             self._check_caching(handlers, config.cache)
         return RouteModule(self.route, handlers, config, middleware, doc, self._responses())
@@ -217,6 +218,18 @@ class _ExportReader:
                     line=int(handler.place.rpartition(":")[2]),
                 )
 
+    def _warn_of_unions(self, handlers: Mapping[str, Handler]) -> None:
+        """Warn of `id: int | str`, which is a str for every request: all that a URL has is text."""
+        for name, handler in handlers.items():
+            for parameter in handler.signature.inputs:
+                is_in_url = parameter.source in ("path", "query") and parameter.name is not None
+                if is_in_url and fits_any_text(parameter.annotation):
+                    spelled = f"{parameter.name}: {inspect.formatannotation(parameter.annotation)}"
+                    message = f"`{spelled}` of `{name}` is always a str, because any text in a URL fits it."
+                    remedy = "Write `str`, and convert it in the handler, or the other type alone."
+                    line = line_of_function(handler.function)
+                    self.warnings.add(self.route.file, message, remedy, line=line)
+
     def _check_caching(self, handlers: Mapping[str, Handler], cache: CacheConfig) -> None:
         """Check the handler whose answers are cached."""
         for mistake in cache_mistakes(handlers, cache):
@@ -309,7 +322,7 @@ class _ExportReader:
     def _check_response(self, status: object, meaning: object) -> None:
         if type(status) is not int or not 100 <= status <= 599:
             remedy = "Write a number such as 404, or a method with a dict of such numbers."
-            message = f"`responses` has {status!r}, which is not a status code."
+            message = f"`responses` has {shown(status)}, which is not a status code."
             self._problem(message, remedy, line=self.own.line_of("responses"))
         elif not isinstance(meaning, str):
             try:

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import FunctionType
 from typing import Any, NamedTuple
 
-from apiroutes.errors import Problems, one_line, suggest
+from apiroutes.errors import Problems, one_line, shown, suggest
 from apiroutes.handlers.declarations import FileRoute
 from apiroutes.handlers.middleware_exports import steps_of, wrong_steps
 from apiroutes.handlers.sources import OwnNames, line_of_function
@@ -64,7 +64,7 @@ class FileRouteReader:
         for method, value in self._handlers_by_method().items():
             if method not in METHODS:
                 methods = ", ".join(METHODS)
-                self._problem(f"`Route` has a handler for {method!r}.", f"Methods are {methods}.")
+                self._problem(f"`Route` has a handler for {shown(method)}.", f"Methods are {methods}.")
                 continue
             place = f"`Route`'s {method}"
             function: object = value
@@ -93,7 +93,7 @@ class FileRouteReader:
         path = self._declared.path
         if not isinstance(path, str) or path not in self._spellings():
             own = _tanstack_path(self._route.pattern.segments)
-            message = f"`Route` has the path {path!r}, but the file's own path is {own!r}."
+            message = f"`Route` has the path {shown(path)}, but the file's own path is {own!r}."
             self._problem(message, "Correct the path, or move the file.")
 
     def _spellings(self) -> Iterator[str]:
@@ -136,7 +136,7 @@ class FileRouteReader:
         """Return the function and the middleware of `{"middleware": [...], "handler": function}`."""
         unknown = [key for key in declared if key not in ("middleware", "handler")]
         for key in unknown:
-            message = f"{place} has the unknown key {key!r}."
+            message = f"{place} has the unknown key {shown(key)}."
             self._problem(message, suggest(str(key), ("middleware", "handler")))
         if "handler" not in declared and not unknown:
             self._problem(f"{place} has no 'handler'.", 'Give it one: {"handler": function}.')

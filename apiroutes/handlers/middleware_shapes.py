@@ -9,6 +9,8 @@ import inspect
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from apiroutes.errors import shown
+
 __all__ = ["Misfit", "is_shaped_as_middleware", "why_not_middleware"]
 
 # Common names of the three parameters, in their order.
@@ -158,7 +160,7 @@ def _class(step: type) -> Misfit:
 
 
 def _not_callable(step: object) -> Misfit:
-    what = f"{step!r}, which cannot be called"
+    what = f"{shown(step)}, which cannot be called"
     if isinstance(step, str) and step.isidentifier():
         return Misfit(what, f"Write the function itself, `{step}`, without quotation marks.", True)
     if isinstance(step, (list, tuple)):

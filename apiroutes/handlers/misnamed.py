@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator, Mapping
 from types import FunctionType, ModuleType
 from typing import NamedTuple
 
+from apiroutes.errors import shown
 from apiroutes.handlers.constants import Constant, remedy_of
 from apiroutes.handlers.declarations import FileRoute
 from apiroutes.handlers.dependencies import Depends, unaliased
@@ -124,7 +125,8 @@ def misplaced_rate_limit(module: ModuleType, own: OwnNames) -> Misnamed | None:
         value = getattr(module, name, None)
         line = own.line_of_value(name) if _is_like_rates(value) else None
         if line is not None and not own.uses(name):
-            remedy = f'Write it into the config: `config = {{"rateLimit": {value!r:.60}}}`.'
+            written = "{...}" if isinstance(value, Mapping) else shown(value)
+            remedy = f'Write it into the config: `config = {{"rateLimit": {written}}}`.'
             return Misnamed(f"`{name}` means nothing here, so nothing is limited.", remedy, line)
     return None
 

@@ -9,7 +9,7 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, get_args, get_origin
 
-from apiroutes.errors import InvalidRequest
+from apiroutes.errors import InvalidRequest, shown
 from apiroutes.handlers.calls import REQUEST_PARTS
 from apiroutes.places import name_of
 from apiroutes.schemas import is_field, why_default_does_not_fit
@@ -66,7 +66,7 @@ def upload_description(name: str, metadata: list[Any]) -> str | None:
         described = getattr(item, "description", None)
         if described is None or item != type(item)(description=described):
             raise ParameterError(
-                f"{item!r} of the upload {name!r} is not checked", "Only a description can be given."
+                f"{shown(item)} of the upload {name!r} is not checked", "Only a description can be given."
             )
         descriptions.append(described)
     return descriptions[0] if descriptions else None
@@ -82,7 +82,7 @@ def check_default(name: str, annotation: Any, default: Any) -> None:
 def wrong_default(name: str, default: Any, reason: str) -> ParameterError:
     """Return the error about a default that does not fit its annotation."""
     return ParameterError(
-        f"the default of {name!r}, {default!r}, does not fit: {reason}",
+        f"the default of {name!r}, {shown(default)}, does not fit: {reason}",
         "Correct the default, or write `... | None = None`.",
     )
 

@@ -323,9 +323,7 @@ class _SignatureReader:
         try:
             return schema_of(annotation)
         except SchemaError as error:
-            remedy = (
-                "Use a Struct, dataclass, TypedDict, attrs class, pydantic model, or a type made of these."
-            )
+            remedy = "Use a Struct, dataclass, TypedDict, attrs class, pydantic model, or a type of these."
             if isinstance(annotation, type) and name not in REQUEST_PARTS:
                 spelled = f"`{name}: Annotated[{annotation.__name__}, Depends(function)]`"
                 remedy += f" If it is not in the request, write a function that makes one, and {spelled}."

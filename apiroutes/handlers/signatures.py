@@ -14,11 +14,11 @@ from functools import partial
 from typing import Any, get_type_hints
 
 from apiroutes.handlers.calls import REQUEST_PARTS, SESSION, Arguments, Call, Reader
-from apiroutes.handlers.dependencies import Depends
+from apiroutes.handlers.dependencies import Depends, unaliased
 from apiroutes.handlers.parameter_errors import ParameterError
 from apiroutes.structs import Struct, field
 
-__all__ = ["BOTH", "Parameter", "Signature", "hint_of", "signature_of"]
+__all__ = ["BOTH", "Parameter", "Signature", "asks_for_dependency", "hint_of", "signature_of"]
 
 _EMPTY = inspect.Parameter.empty
 
@@ -98,6 +98,17 @@ def hint_of(function: Any, name: str, annotation: Any, is_needed: bool = True) -
             f"the annotation of {name!r}, {annotation!r}, cannot be evaluated: {error}",
             "Import its names when the file is loaded too, not for type checking alone.",
         ) from error
+
+
+def asks_for_dependency(function: Any, parameter: inspect.Parameter) -> bool:
+    """Return whether a parameter asks for a dependency, in its annotation or, by mistake, as its default."""
+    if isinstance(parameter.default, Depends):
+        return True
+    try:
+        annotation = hint_of(function, parameter.name, parameter.annotation, is_needed=False)
+    except ParameterError:
+        return False
+    return isinstance(unaliased(annotation), Depends)
 
 
 def _globals_of(function: Any) -> dict[str, Any]:

@@ -60,10 +60,10 @@ class OwnNames:
     def line_of_key(self, name: str, keys: Sequence[str]) -> int | None:
         """Return the line of a key in the dict that the file assigns to the name, or of a key around it.
 
-        A key may be spelled `bodyParser` or `body_parser`.
+        A key may be spelled `bodyParser` or `body_parser`. What the file imports has the line of the import.
         """
         value = self._names[name].value if name in self._names else None
-        line = self.line_of(name)
+        line = self.line_of(name) or self.line_of_import(name)
         for key in keys:
             items = list(zip(value.keys, value.values)) if isinstance(value, ast.Dict) else []
             found = [item for item in items if _is_key(item[0], key)]

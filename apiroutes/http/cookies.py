@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from werkzeug.http import http_date
 
+from apiroutes.errors import shown
 from apiroutes.http.grammar import BAD_ESCAPE, is_token
 
 __all__ = ["dump_cookie", "find_cookie", "needs_secure", "parse_cookies"]
@@ -106,7 +107,7 @@ def dump_cookie(
     if name not in _CHECKED_NAMES:
         _check_name(name)
     if not isinstance(value, str):
-        raise TypeError(f"the value of the cookie {name!r} must be a str, not {value!r}")
+        raise TypeError(f"the value of the cookie {name!r} must be a str, not {shown(value)}")
     value = str.__str__(value)  # also the text of an Enum member
     if not value.isalnum() or not value.isascii():
         value = quote(value, safe=_OCTETS)
@@ -143,7 +144,7 @@ def dump_cookie(
 
 def _check_name(name: str) -> None:
     if not isinstance(name, str) or not is_token(name):
-        raise ValueError(f"{name!r} is not a valid cookie name")
+        raise ValueError(f"{shown(name)} is not a valid cookie name")
     if len(_CHECKED_NAMES) < _CHECKED_NAMES_MAX:
         _CHECKED_NAMES.add(name)
 
@@ -180,7 +181,7 @@ def _seconds(max_age: float | timedelta) -> int:
         if len(str(seconds)) <= _MOST_BYTES_OF_ATTRIBUTE:
             return seconds
     except (OverflowError, TypeError, ValueError):
-        raise ValueError(f"a cookie's max_age must be a number of seconds, not {max_age!r}") from None
+        raise ValueError(f"a cookie's max_age must be a number of seconds, not {shown(max_age)}") from None
     raise ValueError("a cookie's max_age has more digits than browsers read")
 
 
@@ -188,12 +189,12 @@ def _instant(expires: datetime | float) -> str:
     try:
         return http_date(expires)
     except OverflowError:
-        raise ValueError(f"a cookie cannot expire at {expires!r}: that is not a valid time") from None
+        raise ValueError(f"a cookie cannot expire at {shown(expires)}: that is not a valid time") from None
 
 
 def _attribute(name: str, value: str) -> str:
     if not _ATTRIBUTE.fullmatch(value):
-        raise ValueError(f"{value!r} cannot be a cookie's {name}")
+        raise ValueError(f"{shown(value)} cannot be a cookie's {name}")
     if len(value) > _MOST_BYTES_OF_ATTRIBUTE:
         raise ValueError(
             f"a cookie's {name} has {len(value)} bytes, but browsers ignore one of more than "
@@ -205,7 +206,7 @@ def _attribute(name: str, value: str) -> str:
 def _same_site(value: str, secure: bool) -> str:
     spelled = _SAME_SITE.get(value.lower()) if isinstance(value, str) else None
     if spelled is None:
-        raise ValueError(f"{value!r} is not 'Strict', 'Lax' or 'None'")
+        raise ValueError(f"{shown(value)} is not 'Strict', 'Lax' or 'None'")
     if spelled == "None" and not secure:
         raise ValueError(f"a cookie with SameSite=None must be secure, or browsers refuse it: {_SECURE}")
     return spelled

@@ -5,6 +5,7 @@ In: the parts of an event. Out: its lines. Raises ValueError for a part that wou
 
 from __future__ import annotations
 
+from apiroutes.errors import shown
 from apiroutes.http.json import encode_json
 from apiroutes.structs import Struct
 
@@ -54,5 +55,5 @@ def comment(text: str = "") -> str:
 
 def _one_line(name: str, value: str) -> str:
     if "\n" in value or "\r" in value or "\0" in value:
-        raise ValueError(f"{value!r} cannot be the {name} of an event")
+        raise ValueError(f"{shown(value)} cannot be the {name} of an event")
     return value

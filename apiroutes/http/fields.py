@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import Union
 from urllib.parse import quote
 
+from apiroutes.errors import shown
 from apiroutes.http.grammar import is_token
 
 __all__ = [
@@ -68,7 +69,7 @@ _LOCATION = "!#$%&'()*+,-./:;=?@[]_~"
 def check_field_name(name: str) -> str:
     """Return the name's lower case. Raises ValueError unless it is a token (RFC 9110 section 5.1)."""
     if not isinstance(name, str) or not is_token(name):
-        raise ValueError(f"{name!r} is not a valid header name")
+        raise ValueError(f"{shown(name)} is not a valid header name")
     key = name.lower()
     if key in _HOP_BY_HOP:
         raise ValueError(f"the header {name!r} is the server's to set (PEP 3333): leave it out")
@@ -103,15 +104,17 @@ def _values_of(name: str, value: HeaderValue) -> list[str]:
         return [str(value)]
     if isinstance(value, (list, tuple)):
         return [encode_field_value(name, line) for line in value]
-    raise TypeError(f"the header {name!r} must be a str, a number or a list of str, not {value!r}")
+    raise TypeError(f"the header {name!r} must be a str, a number or a list of str, not {shown(value)}")
 
 
 def encode_field_value(name: str, value: str) -> str:
     """Return the value as it is sent (RFC 9110 section 5.5): a str of bytes, PEP 3333."""
     if not isinstance(value, str):
-        raise TypeError(f"the header {name!r} must be a str, not {value!r}")
+        raise TypeError(f"the header {name!r} must be a str, not {shown(value)}")
     if not _FIELD_VALUE.fullmatch(value):
-        raise ValueError(f"the header {name!r} cannot have the value {value!r}")
+        wrong = next(character for character in value if not _FIELD_VALUE.fullmatch(character))
+        # Without the value, which may be a token.
+        raise ValueError(f"the header {name!r} cannot have the value that it is given, with {wrong!r} in it")
     # Text beyond ASCII is sent as UTF-8, as in Next.js (recorded). PEP 3333 requires a plain str, so a
     # subclass, such as an Enum member, is sent as its text.
     return str.__str__(value) if value.isascii() else value.encode().decode("latin-1")

@@ -12,6 +12,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
+from apiroutes.errors import shown
 from apiroutes.types import Environ
 
 __all__ = ["canonical_host", "is_address", "listed_hosts", "requested_host", "server_of"]
@@ -48,7 +49,7 @@ def canonical_host(name: str) -> str:
     if labels[-1] == "" and len(labels) > 1:
         del labels[-1]  # the empty label of the root
     if bare != name or not all(map(_LABEL.fullmatch, labels)):
-        raise ValueError(f"{name!r} is not a host name")
+        raise ValueError(f"{shown(name)} is not a host name")
     return ".".join(labels)
 
 
@@ -70,7 +71,7 @@ def _listed(host: str) -> str:
         return canonical_host(name[: port.start()] if port else name)
     except ValueError:
         raise ValueError(
-            f"{host!r} is not a host name such as 'example.com', or '.example.com' with its subdomains"
+            f"{shown(host)} is not a host name such as 'example.com', or '.example.com' with its subdomains"
         ) from None
 
 

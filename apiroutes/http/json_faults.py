@@ -10,7 +10,7 @@ import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NoReturn
 
-from apiroutes.errors import JSONTypeError
+from apiroutes.errors import JSONTypeError, shown, shown_kind
 from apiroutes.http.json import encode_json
 
 __all__ = ["refuse_unencodable"]
@@ -83,8 +83,8 @@ def _reason(value: Any, error: Exception) -> str:
 def _described(key: object) -> str:
     if key is None:
         return "None"
-    kind, text = type(key).__name__, repr(key)
-    if text.startswith("<") or len(text) > _LONGEST_KEY:  # it tells too little, or too much
+    kind, text = type(key).__name__, shown(key)
+    if text == shown_kind(key) or len(text) > _LONGEST_KEY:
         return f"{'an' if kind[0] in 'AEIOaeio' else 'a'} {kind}"
     return f"the {kind} {text}"
 
@@ -93,7 +93,7 @@ def _parts(value: Any) -> Iterator[tuple[str, Any]]:
     """Yield the parts of a container, each with the step that leads to it."""
     if isinstance(value, Mapping):
         for key, part in value.items():
-            yield (f".{key}" if isinstance(key, str) and key.isidentifier() else f"[{key!r}]"), part
+            yield (f".{key}" if isinstance(key, str) and key.isidentifier() else f"[{shown(key)}]"), part
     elif isinstance(value, Sequence) and not isinstance(value, (str, bytes, bytearray, memoryview)):
         yield from ((f"[{index}]", part) for index, part in enumerate(value))
     elif isinstance(value, (set, frozenset)):

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from types import FrameType
 from typing import Any, Protocol
 
+from apiroutes.errors import shown
 from apiroutes.lifespan.failures import MisuseError
 from apiroutes.lifespan.moments import Moment
 from apiroutes.threads import native_threads
@@ -104,7 +105,7 @@ def _mapping(made: object) -> Mapping[str, Any]:
         return {}
     if not isinstance(made, Mapping):
         raise MisuseError(
-            f"`register` has made {made!r:.100}, which is not a mapping",
+            f"`register` has made {shown(made)}, which is not a mapping",
             'Yield or return a dict such as {"pool": pool}, which handlers find in `req.app`, or nothing.',
         )
     return made

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from apiroutes.chain import never_waits
+from apiroutes.errors import shown
 from apiroutes.http import encode_json
 from apiroutes.logs import with_trace
 from apiroutes.request import Request
@@ -34,7 +35,7 @@ def access_log(*, format: str = "text", logger: str = "apiroutes.access") -> Mid
         logger: The name of the logger that gets the records.
     """
     if format not in ("text", "json"):
-        raise ValueError(f"format must be 'text' or 'json', not {format!r}")
+        raise ValueError(f"format must be 'text' or 'json', not {shown(format)}")
     write = logging.getLogger(logger).info
     render = _as_json if format == "json" else _as_text
 

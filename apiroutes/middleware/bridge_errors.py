@@ -10,6 +10,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+from apiroutes.errors import shown
 from apiroutes.places import location_of, name_of
 from apiroutes.types import WSGIApplication
 
@@ -41,7 +42,7 @@ def make_application(
     """Return `factory(inner, *args, **kwargs)`. Raises TypeError if that is not a WSGI application."""
     if not callable(factory):
         raise TypeError(
-            f"`from_wsgi({factory!r})`: that cannot be called. Pass a class or a function that takes a WSGI "
+            f"from_wsgi cannot call {shown(factory)}. Pass a class or a function that takes a WSGI "
             "application, as in `from_wsgi(ProxyFix, x_for=1)`"
         )
     if not _fits(factory, inner, *args, **kwargs):
@@ -51,7 +52,7 @@ def make_application(
         )
     application = factory(inner, *args, **kwargs)
     if not callable(application):
-        what = "is not an application" if isinstance(factory, type) else f"returned {application!r}"
+        what = "is not an application" if isinstance(factory, type) else f"returned {shown(application)}"
         raise TypeError(f"{_bridged(factory)} {what}: write `def __call__(self, environ, start_response)`")
     if not _fits(application, {}, None):
         kind = " It is written for ASGI." if _fits(application, {}, None, None) else ""

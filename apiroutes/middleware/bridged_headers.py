@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from apiroutes.errors import shown
 from apiroutes.http import CONTENT_FIELDS, merge_vary
 from apiroutes.middleware.bridge_errors import BridgeError
 from apiroutes.types import HeaderList
@@ -31,7 +32,7 @@ def status_of(status_line: str) -> int:
     digits = status_line[:3]
     status = int(digits) if digits.isascii() and digits.isdigit() else 0
     if not 200 <= status <= 599:
-        raise BridgeError(f"sent the status {status_line!r}: send a status such as '200 OK'")
+        raise BridgeError(f"sent the status {shown(status_line)}: send a status such as '200 OK'")
     return status
 
 

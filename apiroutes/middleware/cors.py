@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from apiroutes.chain import never_waits
+from apiroutes.errors import shown
 from apiroutes.http import METHODS, is_token
 from apiroutes.request import Request
 from apiroutes.response import Response
@@ -113,10 +114,12 @@ def _origins(origins: Sequence[str] | str, credentials: bool) -> frozenset[str] 
             )
         return None
     if isinstance(origins, str):
-        raise ValueError(f'origins must be "*" or a list of origins, not {origins!r}')
+        raise ValueError(f'origins must be "*" or a list of origins, not {shown(origins)}')
     for origin in origins:
         if not re.fullmatch(_ORIGIN, origin):
-            raise ValueError(f"{origin!r} is not an origin such as 'https://example.com', without a path")
+            raise ValueError(
+                f"{shown(origin)} is not an origin such as 'https://example.com', without a path"
+            )
     return frozenset(origins)
 
 

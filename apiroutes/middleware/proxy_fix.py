@@ -12,6 +12,7 @@ from typing import Any
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from apiroutes.chain import never_waits
+from apiroutes.errors import shown
 from apiroutes.request import Request
 from apiroutes.response import Response
 from apiroutes.types import Environ, Middleware, StartResponse
@@ -59,7 +60,7 @@ def _check_numbers(**numbers: object) -> None:
             error = ValueError if isinstance(number, int) else TypeError
             raise error(
                 f"proxy_fix({name}=...) takes a number of proxies, such as 1, or 0 to ignore the header, "
-                f"not {number!r}"
+                f"not {shown(number)}"
             )
 
 

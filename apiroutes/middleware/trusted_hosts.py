@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from apiroutes.chain import never_waits
-from apiroutes.errors import ApiError
+from apiroutes.errors import ApiError, shown
 from apiroutes.http import listed_hosts, requested_host
 from apiroutes.request import Request
 from apiroutes.response import Response
@@ -29,7 +29,7 @@ def trusted_hosts(hosts: Sequence[str]) -> Middleware:
             contain letters of any script and a port, which is ignored; IPv6 addresses may have brackets.
     """
     if isinstance(hosts, str) or not hosts:
-        raise ValueError(f"hosts must be a list of host names, not {hosts!r}")
+        raise ValueError(f"hosts must be a list of host names, not {shown(hosts)}")
     names, parents = listed_hosts(hosts)
 
     @never_waits

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from apiroutes.errors import Problems
+from apiroutes.errors import Problems, shown
 from apiroutes.handlers import ModuleLoader, OwnNames
 from apiroutes.structs import Struct, field
 
@@ -175,13 +175,16 @@ def _check_checks(checks: object, own: OwnNames, problems: Problems) -> None:
         line = own.line_of_key("checks", [str(name)])
         if not isinstance(name, str) or not name:
             problems.add(
-                _FILE, f"a name in `checks` must be a non-empty str, not {name!r}.", _HOW_TO_CHECK, line=line
+                _FILE,
+                f"a name in `checks` must be a non-empty str, not {shown(name)}.",
+                _HOW_TO_CHECK,
+                line=line,
             )
         elif not callable(check):
-            message = f"the check {name!r} is {_described(check)}, not a function."
+            message = f"the check {shown(name)} is {_described(check)}, not a function."
             problems.add(_FILE, message, _HOW_TO_CHECK, line=line)
         elif not _takes(check, 0):
-            message = f"the check {name!r} is {_described(check)}; it is called without arguments."
+            message = f"the check {shown(name)} is {_described(check)}; it is called without arguments."
             problems.add(_FILE, message, _HOW_TO_CHECK, line=line)
 
 
@@ -208,4 +211,4 @@ def _described(value: object) -> str:
             return f"`{getattr(value, '__name__', type(value).__name__)}{inspect.signature(value)}`"
         except ValueError:
             return f"a {type(value).__name__}"
-    return f"{value!r}"
+    return shown(value)

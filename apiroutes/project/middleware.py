@@ -16,7 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
-from apiroutes.errors import Problem, Problems, one_line
+from apiroutes.errors import Problem, Problems, one_line, shown
 from apiroutes.handlers import (
     PROJECT_MIDDLEWARE_FILE,
     Depends,
@@ -189,7 +189,7 @@ class ProjectMiddleware:
         """Check and return the steps of `App(middleware=...)`."""
         if isinstance(steps, (str, bytes)) or not isinstance(steps, Iterable):
             name = getattr(steps, "__name__", "...")
-            self._refuse_argument(f"{steps!r} is not a list.", f"Write App(middleware=[{name}]).")
+            self._refuse_argument(f"{shown(steps)} is not a list.", f"Write App(middleware=[{name}]).")
             return ()
         listed = tuple(steps)
         for step in listed:

@@ -121,6 +121,9 @@ def _other_directory(root: Path, conventions: Sequence[Convention]) -> tuple[str
             inner = [directory, *_directories(directory)]
             for path in inner:
                 name = path.relative_to(root).as_posix()
+                # A package is imported by that name, such as the `api` of another framework's project.
+                if (path / "__init__.py").exists():
+                    continue
                 if name.lower() in (right, API) and name != right and any(path.glob("*.py")):
                     make = (
                         "" if (root / convention.directory).exists() else f"mkdir {convention.directory} && "

@@ -12,7 +12,7 @@ import re
 import time
 from collections.abc import Sequence
 
-from apiroutes.errors import ApiError
+from apiroutes.errors import ApiError, shown
 from apiroutes.logs import log_of_request
 from apiroutes.rate_limits.keys import digest_maker, subject_maker
 from apiroutes.rate_limits.opening import OpenedCounters
@@ -184,7 +184,7 @@ def _another(name: str, members: str) -> str:
 def _checked(cost: object) -> int:
     """Return the cost that a function has returned. Raises TypeError and ValueError."""
     if type(cost) is not int:
-        raise TypeError(f"cost=... of a rate limit returned {cost!r}, not an int")
+        raise TypeError(f"cost=... of a rate limit returned {shown(cost)}, not an int")
     if cost < 0:
-        raise ValueError(f"cost=... of a rate limit returned {cost!r}, which is less than 0")
+        raise ValueError(f"cost=... of a rate limit returned {shown(cost)}, which is less than 0")
     return min(cost, _LARGEST_COST)

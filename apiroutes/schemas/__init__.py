@@ -7,7 +7,7 @@ value, each with its place, and SchemaError at start for an annotation that valu
 
 from __future__ import annotations
 
-from apiroutes.schemas.annotations import is_union, why_default_does_not_fit
+from apiroutes.schemas.annotations import fits_any_text, is_union, why_default_does_not_fit
 from apiroutes.schemas.checkers import has_model, is_field
 from apiroutes.schemas.json_schema import json_schemas
 from apiroutes.schemas.mismatches import DoesNotFit, SchemaError, bounded
@@ -21,6 +21,7 @@ __all__ = [
     "SchemaError",
     "Schema",
     "bounded",
+    "fits_any_text",
     "has_model",
     "is_field",
     "is_union",

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import types
 from collections.abc import Iterator
-from typing import Any, Union, get_origin
+from typing import Annotated, Any, Union, get_args, get_origin
 
 import msgspec
 from msgspec import inspect
 
+from apiroutes.errors import shown
 from apiroutes.schemas.messages import public_message, violation_of
 from apiroutes.schemas.mismatches import SchemaError
 
 __all__ = [
     "LISTS",
+    "fits_any_text",
     "info_of",
     "is_float",
     "is_list",
@@ -43,6 +45,8 @@ _SINGLE_VALUES = (
     inspect.TimeType,
     inspect.UUIDType,
 )
+# Where the classes of annotations are that are no classes themselves, such as `list[int]` and `int | None`.
+_OF_TYPES = ("types", "typing", "typing_extensions")
 LISTS = (inspect.FrozenSetType, inspect.ListType, inspect.SetType, inspect.VarTupleType)
 
 
@@ -60,12 +64,26 @@ def is_union(annotation: Any) -> bool:
     return get_origin(annotation) in (Union, types.UnionType)
 
 
+def fits_any_text(annotation: Any) -> bool:
+    """Return whether a type is a union of str and of numbers, as `int | str` is, so that any text fits."""
+    if get_origin(annotation) is Annotated:
+        annotation = get_args(annotation)[0]
+    members = {*get_args(annotation)} if is_union(annotation) else set()
+    return str in members and not members.isdisjoint((int, float, bool))
+
+
 def info_of(annotation: Any) -> inspect.Type:
     """Return msgspec's description of a type. Raises SchemaError."""
     try:
         return inspect.type_info(annotation)
     except Exception as error:
+        if not _is_type(annotation):  # whose text may show all that an object of the project holds
+            raise SchemaError(f"{shown(annotation)} cannot be checked: it is not a type") from None
         raise SchemaError(f"{named(annotation)} cannot be checked: {error}") from error
+
+
+def _is_type(annotation: Any) -> bool:
+    return isinstance(annotation, type) or type(annotation).__module__ in _OF_TYPES
 
 
 def is_single_value(info: inspect.Type) -> bool:

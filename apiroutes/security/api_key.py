@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, Literal, TypeVar, overload
 
+from apiroutes.errors import shown
 from apiroutes.http import is_token
 from apiroutes.request import Request
 from apiroutes.security.authorization import MAX_CREDENTIALS
@@ -147,7 +148,7 @@ def _place_of(header: str | None, cookie: str | None) -> tuple[str, str]:
         raise TypeError('api_key needs one place for the key: `header="X-API-Key"` or `cookie="key"`')
     place, name = ("header", header) if cookie is None else ("cookie", cookie)
     if not isinstance(name, str) or not is_token(name):
-        raise ValueError(f"{name!r} cannot be the name of a {place}")
+        raise ValueError(f"{shown(name)} cannot be the name of a {place}")
     if place == "header" and name.lower() in _TAKEN:
         raise ValueError(f"the header {name} is for other credentials: {_TAKEN[name.lower()]}")
     return place, name

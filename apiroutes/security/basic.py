@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any, Literal, TypeVar, overload
 
 from apiroutes.concurrency import is_async
+from apiroutes.errors import shown
 from apiroutes.request import Request
 from apiroutes.secret_keys import weakness_of
 from apiroutes.security.authorization import credentials_of
@@ -181,11 +182,11 @@ def _known(passwords: object) -> tuple[Callable[[Any, Request], Any], bool]:
         raise ValueError("the passwords are an empty dict, and nobody could sign in")
     for name, password in passwords.items():
         if not isinstance(name, str) or not name or ":" in name or _has_control(name):
-            raise ValueError(f"the name {name!r} cannot be sent: a name is text without colons")
+            raise ValueError(f"the name {shown(name)} cannot be sent: a name is text without colons")
         if password is None:
-            raise TypeError(f"the password of {name!r} is None: is its environment variable set?")
+            raise TypeError(f"the password of {shown(name)} is None: is its environment variable set?")
         if not isinstance(password, str):
-            raise TypeError(f"the password of {name!r} is not a string")
+            raise TypeError(f"the password of {shown(name)} is not a string")
     hashed = [name for name, password in passwords.items() if is_hash(password)]
     if len(hashed) == len(passwords):
         return partial(_owner_by_hash, KnownHashes(passwords)), False
@@ -199,7 +200,7 @@ def _read(passwords: Mapping[str, str]) -> list[tuple[str, str]]:
     for name, password in passwords.items():
         weakness = why_no_password(password) or weakness_of(password, _SHORTEST)
         if weakness is not None:
-            raise ValueError(f"the password of {name!r} {weakness}")
+            raise ValueError(f"the password of {shown(name)} {weakness}")
     return [(name, f"{name}:{password}") for name, password in passwords.items()]
 
 

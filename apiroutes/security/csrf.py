@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from apiroutes.chain import never_waits
-from apiroutes.errors import ExplainedRefusal
+from apiroutes.errors import ExplainedRefusal, shown
 from apiroutes.http import canonical_origin, is_own_origin
 from apiroutes.places import added, is_added
 from apiroutes.request import Request
@@ -141,4 +141,4 @@ def _listed(origin: object) -> str:
         scheme, _, rest = origin.rpartition("://")
         example = canonical_origin(f"{scheme or 'https'}://{rest.partition('/')[0]}")
     example = example or "https://app.example.com"
-    raise ValueError(f"csrf(trusted=...): {origin!r} is not an origin. Write it as {example!r}")
+    raise ValueError(f"csrf(trusted=...): {shown(origin)} is not an origin. Write it as {example!r}")

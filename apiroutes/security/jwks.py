@@ -22,7 +22,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from apiroutes.errors import ApiError, one_line
+from apiroutes.errors import ApiError, one_line, shown
 from apiroutes.http import decode_json
 from apiroutes.security.fetching import FetchError, fetch
 from apiroutes.security.token_keys import KeySet, Verify, keys_of_jwk_set
@@ -194,12 +194,14 @@ def _checked(url: object, allow_http: bool) -> str:
     except ValueError:  # of a port, or of brackets
         host, is_whole = "", False
     if not is_whole or not host or not url.isprintable() or " " in url:
-        raise ValueError(f"jwt(jwks_url={url!r}) is not a URL: write it as https://issuer.example/jwks.json")
+        raise ValueError(
+            f"jwt(jwks_url={shown(url)}) is not a URL: write it as https://issuer.example/jwks.json"
+        )
     if parts.username is not None or parts.password is not None:
         raise ValueError("jwt(jwks_url=...) has a user name or a password, and logs show URLs: remove it")
     if parts.scheme == "http" and not allow_http and not _is_loopback(host):
         raise ValueError(
-            f"jwt(jwks_url={url!r}) is not https, so an attacker on the network could change the keys: "
+            f"jwt(jwks_url={shown(url)}) is not https, so an attacker on the network could change the keys: "
             "write https, or allow_http=True for a network that nobody else uses"
         )
     return url

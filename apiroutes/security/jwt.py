@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any, Literal, TypeVar, overload
 
 from apiroutes.concurrency import is_async
+from apiroutes.errors import shown
 from apiroutes.security.bearer import bearer_scheme
 from apiroutes.security.sign_in import SignIn, make_sign_in
 from apiroutes.security.verifying import verifier_of
@@ -268,5 +269,5 @@ def _seconds(value: _Seconds, what: str) -> float:
     if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
         raise TypeError(f"jwt({what}=...) is a {type(value).__name__}: write seconds, or a timedelta")
     if not (0 <= seconds < math.inf) or (what == "timeout" and not seconds):
-        raise ValueError(f"jwt({what}={value!r}) is not a duration: write seconds, or a timedelta")
+        raise ValueError(f"jwt({what}={shown(value)}) is not a duration: write seconds, or a timedelta")
     return float(seconds)

@@ -51,7 +51,8 @@ def require(
     if user is not None and not isinstance(user, SignIn):
         raise TypeError(f"`user` is `{name_of(user)}`, not a step that signs in, such as bearer(...)")
     if isinstance(check, (str, list, tuple)):
-        raise TypeError(f"write require(scope={check!r})")
+        written = repr(check) if isinstance(check, str) else "[...]"
+        raise TypeError(f"write require(scope={written})")
     asked = None if check is None else verifier_of(check, ("user",))
     is_async_step = isinstance(user, AsyncSignIn) or (check is not None and is_async(check))
     kind = _AsyncRequirement if is_async_step else _PlainRequirement

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from apiroutes.concurrency import is_async
+from apiroutes.errors import shown
 from apiroutes.request import Request
 from apiroutes.structs import Struct
 
@@ -71,7 +72,7 @@ def challenge_of(scheme: str, **parameters: str) -> str:
 def check_realm(realm: str) -> None:
     """Raise ValueError for a realm that no header can carry as it is."""
     if not isinstance(realm, str) or not realm.isascii() or not realm.isprintable() or not realm:
-        raise ValueError(f"the realm must be printable ASCII text, not {realm!r}")
+        raise ValueError(f"the realm must be printable ASCII text, not {shown(realm)}")
 
 
 def _escaped(value: str) -> str:

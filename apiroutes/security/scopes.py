@@ -10,6 +10,8 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from apiroutes.errors import shown
+
 __all__ = ["read_scopes", "scopes_of"]
 
 # RFC 6749 section 3.3: visible ASCII, without the quotation mark and the backslash.
@@ -27,7 +29,7 @@ def read_scopes(scope: object) -> tuple[str, ...]:
         raise ValueError("the scope is empty, so everybody would have it")
     for item in listed:
         if _is_scope(item) is None:
-            raise ValueError(f"{item!r} cannot be a scope: a scope is visible ASCII text without spaces")
+            raise ValueError(f"{shown(item)} cannot be a scope: a scope is visible ASCII text without spaces")
     return tuple(dict.fromkeys(listed))
 
 

@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from apiroutes.errors import listed, suggest
+from apiroutes.errors import listed, shown, suggest
 from apiroutes.secret_keys import SecretKeys, weakness_of
 
 __all__ = ["KeySet", "Verify", "check_algorithms", "keys_of", "keys_of_jwk_set"]
@@ -94,12 +94,12 @@ def check_algorithms(algorithms: object) -> tuple[str, ...]:
         )
     for algorithm in allowed:
         if str(algorithm).lower() == "none":
-            message = f"jwt(algorithms=...) has {algorithm!r}, with which anybody could make a token"
+            message = f"jwt(algorithms=...) has {shown(algorithm)}, with which anybody could make a token"
             raise ValueError(f"{message}: remove it")
         if algorithm not in _SHORTEST_SECRETS and algorithm not in _KINDS:
             known = (*_SHORTEST_SECRETS, *_KINDS)
             raise ValueError(
-                f"jwt(algorithms=...) has {algorithm!r}. {suggest(str(algorithm).upper(), known)}"
+                f"jwt(algorithms=...) has {shown(algorithm)}. {suggest(str(algorithm).upper(), known)}"
             )
     if len({algorithm in _SHORTEST_SECRETS for algorithm in allowed}) == 2:
         raise ValueError(
@@ -135,8 +135,10 @@ def keys_of(key: object, algorithms: Sequence[str]) -> KeySet:
         keys += fitting
     for algorithm in algorithms:
         if algorithm not in {key.algorithm for key in keys}:
-            remedy = f"remove {algorithm!r}, or add its key"
-            raise ValueError(f"jwt(algorithms=...) has {algorithm!r}, and {misfits[algorithm]}: {remedy}")
+            remedy = f"remove {shown(algorithm)}, or add its key"
+            raise ValueError(
+                f"jwt(algorithms=...) has {shown(algorithm)}, and {misfits[algorithm]}: {remedy}"
+            )
     return KeySet(keys)
 
 

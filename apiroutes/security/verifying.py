@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from apiroutes.concurrency import is_async
+from apiroutes.handlers import asks_for_dependency
 from apiroutes.places import place_of
 
 __all__ = ["verifier_of"]
@@ -67,6 +68,7 @@ def _takes_request(verify: Callable[..., Any], names: tuple[str, ...], called: s
         signature = inspect.signature(verify)
     except (TypeError, ValueError):  # a built-in function without a signature
         return False
+    _check_dependencies(verify, signature, names)
     count = len(names)
     parameters = [part for part in signature.parameters.values() if part.kind in _BY_POSITION]
     next_one = parameters[count] if len(parameters) > count else None
@@ -79,3 +81,17 @@ def _takes_request(verify: Callable[..., Any], names: tuple[str, ...], called: s
         message = f"{place_of(verify)} cannot be called with the {' and the '.join(names)}: write {usual}"
         raise TypeError(message) from None
     return takes_request
+
+
+def _check_dependencies(
+    verify: Callable[..., Any], signature: inspect.Signature, names: tuple[str, ...]
+) -> None:
+    """Raise TypeError for a function with dependencies: around a handler nothing fills them."""
+    for parameter in signature.parameters.values():
+        if asks_for_dependency(verify, parameter):
+            name = parameter.name
+            raise TypeError(
+                f"{place_of(verify)} has the dependency `{name}`, and nothing fills it: the function gets "
+                f"the {', the '.join(names)} and the request alone. Write a dependency instead, with "
+                f"`@security_scheme(...)` above `def current_user(req, {name}: ...)`"
+            )

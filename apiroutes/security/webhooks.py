@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any, Literal
 
-from apiroutes.errors import ApiError, suggest
+from apiroutes.errors import ApiError, shown, suggest
 from apiroutes.handlers import security_scheme
 from apiroutes.request import Request
 from apiroutes.response import Response
@@ -57,7 +57,7 @@ def webhook(
             GitHub's has no time.
     """
     if sender not in SENDERS:
-        raise ValueError(f"webhook({sender!r}): no such sender. {suggest(str(sender), SENDERS)}")
+        raise ValueError(f"webhook({shown(sender)}): no such sender. {suggest(str(sender), SENDERS)}")
     of_sender, keys = SENDERS[sender], _keys(sender, secret)
     window = _seconds(tolerance)
     challenge = {"WWW-Authenticate": f'Webhook realm="{sender}"'}
@@ -162,7 +162,9 @@ def _key(sender: str, secret: str) -> bytes:
 def _seconds(tolerance: float | timedelta) -> float:
     seconds = tolerance.total_seconds() if isinstance(tolerance, timedelta) else tolerance
     if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
-        raise TypeError(f"webhook(tolerance=...) takes seconds or a timedelta, not {tolerance!r}")
+        raise TypeError(f"webhook(tolerance=...) takes seconds or a timedelta, not {shown(tolerance)}")
     if not 0 < seconds < math.inf:
-        raise ValueError(f"webhook(tolerance=...) takes more than 0 seconds, such as 300, not {tolerance!r}")
+        raise ValueError(
+            f"webhook(tolerance=...) takes more than 0 seconds, such as 300, not {shown(tolerance)}"
+        )
     return float(seconds)

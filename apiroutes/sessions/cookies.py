@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from apiroutes.errors import shown
 from apiroutes.http import dump_cookie, find_cookie, needs_secure
 from apiroutes.types import Environ
 
@@ -68,9 +69,9 @@ class CookieOptions:
         self, name: str | None, path: str, domain: str | None, samesite: str, secure: bool | None
     ) -> None:
         if not isinstance(samesite, str):
-            raise TypeError(f"samesite must be 'Lax', 'Strict' or 'None', not {samesite!r}")
+            raise TypeError(f"samesite must be 'Lax', 'Strict' or 'None', not {shown(samesite)}")
         if secure is not None and not isinstance(secure, bool):
-            raise TypeError(f"secure must be True, False or None, not {secure!r}")
+            raise TypeError(f"secure must be True, False or None, not {shown(secure)}")
         _check_range(path, domain)
         if secure is None and (samesite.lower() == "none" or needs_secure(name or "")):
             secure = True
@@ -103,7 +104,7 @@ def _check_range(path: object, domain: object) -> None:
     """Check values that browsers accept, but to which they never send the cookie (RFC 6265 section 5.2)."""
     if not isinstance(path, str) or not path.startswith("/"):
         kind = ValueError if isinstance(path, str) else TypeError
-        raise kind(f"path must be a URL path that begins with '/', not {path!r}")
+        raise kind(f"path must be a URL path that begins with '/', not {shown(path)}")
     if domain is not None and not (isinstance(domain, str) and _HOST.fullmatch(domain)):
         kind = ValueError if isinstance(domain, str) else TypeError
-        raise kind(f"domain must be a host such as 'example.com', or None for this host, not {domain!r}")
+        raise kind(f"domain must be a host such as 'example.com', or None for this host, not {shown(domain)}")

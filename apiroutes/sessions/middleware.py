@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from apiroutes.concurrency import coroutines
+from apiroutes.errors import shown
 from apiroutes.handlers import reads_ambient_credentials
 from apiroutes.request import Request
 from apiroutes.response import Response
@@ -81,11 +82,11 @@ def sessions(
         csrf: Whether unsafe requests from other sites are refused, as by `csrf()`.
     """
     if not isinstance(csrf, bool):
-        raise TypeError(f"csrf must be True or False, not {csrf!r}")
+        raise TypeError(f"csrf must be True or False, not {shown(csrf)}")
     options = CookieOptions(name, path, domain, samesite, secure)
     lifetime = Lifetime(_seconds("max_age", max_age), None if idle is None else _seconds("idle", idle))
     if lifetime.idle is not None and lifetime.idle > lifetime.whole:
-        raise ValueError(f"idle is longer than max_age, which ends each session earlier: {idle!r}")
+        raise ValueError(f"idle is longer than max_age, which ends each session earlier: {shown(idle)}")
     step: Sessions
     if store is not None:
         step = StoredSessions(options, lifetime, _store(store))
@@ -215,7 +216,7 @@ def _store(value: str) -> str | StoreURL:
 def _seconds(name: str, value: float | timedelta) -> float:
     seconds = value.total_seconds() if isinstance(value, timedelta) else value
     if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
-        raise TypeError(f"{name} must be a number of seconds or a timedelta, not {value!r}")
+        raise TypeError(f"{name} must be a number of seconds or a timedelta, not {shown(value)}")
     if not 0 < seconds < math.inf:
-        raise ValueError(f"{name} must be above zero and finite: {value!r}")
+        raise ValueError(f"{name} must be above zero and finite: {shown(value)}")
     return float(seconds)

@@ -10,6 +10,7 @@ import re
 from typing import NoReturn
 from urllib.parse import SplitResult, urlsplit
 
+from apiroutes.errors import shown
 from apiroutes.secret_keys import Secret
 
 __all__ = ["StoreURL", "read_shared_store", "read_store"]
@@ -61,7 +62,7 @@ def _read(value: object, names: tuple[str, ...]) -> str | StoreURL:
         return value
     if not isinstance(value, str) or "://" not in value:
         is_shown = not isinstance(value, str) or re.fullmatch(_HARMLESS, value, re.ASCII)
-        what = repr(value) if is_shown else "the value"
+        what = shown(value) if is_shown else "the value"
         raise ValueError(f"{what} is neither a URL nor one of {', '.join(map(repr, names))}")
     _check(value)
     return StoreURL(value)
@@ -70,8 +71,8 @@ def _read(value: object, names: tuple[str, ...]) -> str | StoreURL:
 def _check(url: str) -> None:
     scheme = url.partition("://")[0]
     if scheme not in _SCHEMES:
-        shown = repr(scheme) if re.fullmatch(_HARMLESS, scheme, re.ASCII) else "the URL's scheme"
-        _refuse(f"{shown} is not one of {', '.join(map(repr, _SCHEMES))}")
+        what = repr(scheme) if re.fullmatch(_HARMLESS, scheme, re.ASCII) else "the URL's scheme"
+        _refuse(f"{what} is not one of {', '.join(map(repr, _SCHEMES))}")
     if not url.isprintable() or " " in url:
         _refuse("the URL has a space or a control character")
     try:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, fields
 from typing import TypeVar
 from urllib.parse import quote
 
+from apiroutes.errors import shown
 from apiroutes.secret_keys import SecretKeys, read_secret_keys
 from apiroutes.settings.store_urls import StoreURL, read_shared_store, read_store
 from apiroutes.sizes import Size, read_size
@@ -27,7 +28,7 @@ Value = TypeVar("Value")
 def _one_of(*allowed: str) -> Callable[[object], str]:
     def read(value: object) -> str:
         if value not in allowed:
-            raise ValueError(f"{value!r} is not one of " + ", ".join(map(repr, allowed)))
+            raise ValueError(f"{shown(value)} is not one of " + ", ".join(map(repr, allowed)))
         return str(value)
 
     return read
@@ -38,7 +39,7 @@ def _list_from(*allowed: str) -> Callable[[object], tuple[str, ...]]:
         names = _list_of_texts(value)
         unknown = [name for name in names if name not in allowed]
         if unknown or not names:
-            raise ValueError(f"{value!r} must be a list from " + ", ".join(map(repr, allowed)))
+            raise ValueError(f"{shown(value)} must be a list from " + ", ".join(map(repr, allowed)))
         return tuple(names)
 
     return read
@@ -47,7 +48,7 @@ def _list_from(*allowed: str) -> Callable[[object], tuple[str, ...]]:
 def _list_of_texts(value: object) -> list[str]:
     names = value.split(",") if isinstance(value, str) else value
     if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
-        raise TypeError(f"{value!r} is not a list of strings")
+        raise TypeError(f"{shown(value)} is not a list of strings")
     return [name.strip() for name in names if name.strip()]
 
 
@@ -56,37 +57,37 @@ def _import_names(value: object) -> tuple[str, ...]:
     for name in names:
         module, colon, attribute = name.partition(":")
         if not (colon and attribute.isidentifier() and all(map(str.isidentifier, module.split(".")))):
-            raise ValueError(f"{name!r} is not of the form 'package.module:function'")
+            raise ValueError(f"{shown(name)} is not of the form 'package.module:function'")
     return tuple(names)
 
 
 def _extensions(value: object) -> tuple[str, ...]:
     names = value.split(",") if isinstance(value, str) else value
     if not isinstance(names, (list, tuple)) or not names:
-        raise TypeError(f"{value!r} is not a list of file extensions such as ['py']")
+        raise TypeError(f"{shown(value)} is not a list of file extensions such as ['py']")
     extensions = tuple(str(name).strip().removeprefix(".") for name in names)
     if not all(extension == "py" or extension.endswith(".py") for extension in extensions):
-        raise ValueError(f"{value!r}: every page extension is 'py' or ends in '.py'")
+        raise ValueError(f"{shown(value)}: every page extension is 'py' or ends in '.py'")
     return extensions
 
 
 def _path_prefix(value: object) -> str:
     if not isinstance(value, str):
-        raise TypeError(f"{value!r} is not a string such as '/api'")
+        raise TypeError(f"{shown(value)} is not a string such as '/api'")
     path = value.rstrip("/")
     if path and not path.startswith("/"):
-        raise ValueError(f"{value!r} does not begin with '/'")
+        raise ValueError(f"{shown(value)} does not begin with '/'")
     if "//" in path or {".", ".."} & set(path.split("/")):
-        raise ValueError(f"{value!r} has an empty or dot segment, which no request path has")
+        raise ValueError(f"{shown(value)} has an empty or dot segment, which no request path has")
     return path
 
 
 def _absolute_path(value: object) -> str:
     path = _path_prefix(value)
     if not path or quote(path, safe="/") != path:
-        raise ValueError(f"{value!r} is not a path such as '/ready'")
+        raise ValueError(f"{shown(value)} is not a path such as '/ready'")
     if path != value:
-        raise ValueError(f"{value!r} ends in '/', which no built-in path does: write {path!r}")
+        raise ValueError(f"{shown(value)} ends in '/', which no built-in path does: write {path!r}")
     return path
 
 
@@ -94,9 +95,9 @@ def _int_from(least: int) -> Callable[[object], int]:
     def read(value: object) -> int:
         number = int(value) if isinstance(value, str) and value.isascii() and value.isdigit() else value
         if type(number) is not int:
-            raise TypeError(f"{value!r} is not an int")
+            raise TypeError(f"{shown(value)} is not an int")
         if number < least:
-            raise ValueError(f"{value!r} is less than {least}")
+            raise ValueError(f"{shown(value)} is less than {least}")
         return number
 
     return read
@@ -105,20 +106,22 @@ def _int_from(least: int) -> Callable[[object], int]:
 def _port(value: object) -> int:
     number = _int_from(0)(value)
     if number > 65535:
-        raise ValueError(f"{value!r} is more than 65535")
+        raise ValueError(f"{shown(value)} is more than 65535")
     return number
 
 
 def _seconds(*, above_zero: bool) -> Callable[[object], float]:
     def read(value: object) -> float:
         if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-            raise TypeError(f"{value!r} is not a number of seconds")
+            raise TypeError(f"{shown(value)} is not a number of seconds")
         try:
             number = float(value)
         except ValueError:
-            raise ValueError(f"{value!r} is not a number of seconds") from None
+            raise ValueError(f"{shown(value)} is not a number of seconds") from None
         if not math.isfinite(number) or number < 0 or (above_zero and number == 0):
-            raise ValueError(f"{value!r} is not a number of seconds {'above' if above_zero else 'from'} 0")
+            raise ValueError(
+                f"{shown(value)} is not a number of seconds {'above' if above_zero else 'from'} 0"
+            )
         return number
 
     return read
@@ -135,7 +138,7 @@ def _switch(value: object) -> bool:
         return True
     if value in (False, "false", "0"):
         return False
-    raise ValueError(f"{value!r} is neither true nor false")
+    raise ValueError(f"{shown(value)} is neither true nor false")
 
 
 def _switch_or(word: str) -> Callable[[object], bool | str]:
@@ -145,44 +148,44 @@ def _switch_or(word: str) -> Callable[[object], bool | str]:
         try:
             return _switch(value)
         except ValueError:
-            raise ValueError(f"{value!r} is neither true nor false nor {word!r}") from None
+            raise ValueError(f"{shown(value)} is neither true nor false nor {word!r}") from None
 
     return read
 
 
 def _text(value: object) -> str:
     if not isinstance(value, str) or not value:
-        raise TypeError(f"{value!r} is not a non-empty string")
+        raise TypeError(f"{shown(value)} is not a non-empty string")
     return value
 
 
 def _file_path(value: object) -> str:
     path = _text(os.fspath(value) if isinstance(value, os.PathLike) else value)
     if path.startswith("~"):
-        raise ValueError(f"{value!r} begins with '~', which means a home directory only in a shell")
+        raise ValueError(f"{shown(value)} begins with '~', which means a home directory only in a shell")
     if "\0" in path:
-        raise ValueError(f"{value!r} has a character that cannot be in a path")
+        raise ValueError(f"{shown(value)} has a character that cannot be in a path")
     return path
 
 
 def _size_above_zero(value: object) -> Size:
     size = read_size(value)
     if not size.bytes:
-        raise ValueError(f"{value!r} is not a size above zero")
+        raise ValueError(f"{shown(value)} is not a size above zero")
     return size
 
 
 def _printable_text(value: object) -> str:
     text = _text(value)
     if not text.isprintable():
-        raise ValueError(f"{value!r} has a character that cannot be printed")
+        raise ValueError(f"{shown(value)} has a character that cannot be printed")
     return text
 
 
 def _visible_text(value: object) -> str:
     text = _text(value)
     if " " in text or not text.isprintable():
-        raise ValueError(f"{value!r} has a character that is not visible")
+        raise ValueError(f"{shown(value)} has a character that is not visible")
     return text
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from apiroutes import App, ProjectError
+from tests.start_reports import warnings_of
 from tests.support import app_of, call
 
 METHODS = """
@@ -145,3 +146,26 @@ def test_flasks_names_are_no_mistake_at_start(
 ) -> None:
     app_of(tmp_path, source + "\n")
     assert not caplog.records
+
+
+# -- types that a text of a URL fits in another way than it says
+
+UNIONS = ["id: int | str", "id: str | int", "id: float | str | None = None", "page: bool | str = True"]
+
+
+@pytest.mark.parametrize("parameter", UNIONS)
+def test_a_type_that_is_always_text_is_warned_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, parameter: str
+) -> None:
+    source = f"x = 1\ndef GET({parameter}): return type(id).__name__\n"
+    (warning,) = warnings_of(tmp_path, {"pages/api/[id].py": source}, caplog)
+    name, _, annotation = parameter.partition(" = ")[0].partition(": ")
+    assert warning.startswith(f"pages/api/[id].py:2 `{name}: {annotation}` of `GET` is always a str")
+
+
+@pytest.mark.parametrize("parameter", ["id: int", "id: str | None", "id: int | None", "body: int | str"])
+def test_other_types_are_not_warned_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, parameter: str
+) -> None:
+    source = f"def POST({parameter}): return 1\n"
+    assert warnings_of(tmp_path, {"pages/api/[id].py": source}, caplog) == []

@@ -31,7 +31,7 @@ SHAPES = {
     "middleware = None": (1, "None, which cannot be called", "Write a list of functions"),
     "middleware = ['m']": (1, "'m', which cannot be called", "Write the function itself, `m`"),
     "middleware = [[print]]": (1, "which cannot be called", "Write one list of functions"),
-    "x = 1\nmiddleware = {'a': 1}": (2, "{'a': 1}, which cannot be called", "Write a list of functions"),
+    "x = 1\nmiddleware = {'a': 1}": (2, "a dict, which cannot be called", "Write a list of functions"),
     APPLICATION + "middleware = [M]": (4, "the class `M`", "Write `from_wsgi(M)`"),
     APPLICATION + "middleware = [M(None)]": (4, "`M`, which takes (environ,", "Write `from_wsgi(M)`"),
     ASGI + "middleware = [M]": (4, "the class `M`", "written for ASGI"),

@@ -46,7 +46,7 @@ VALUES = {
     ),
     "{(): {}}": ("", "a key of a JSON object must be a str, not the tuple ()"),
     "{1: 'a', None: 2}": ("", "a key of a JSON object must be a str, not None"),
-    "{frozenset([1]): 2}": ("", "not the frozenset frozenset({1})"),
+    "{frozenset([1]): 2}": ("", "not a frozenset"),
     "{Pair.ONE: 2}": ("", "a key of a JSON object must be a str, not a Pair"),
     "[{Other(): 2}]": ("`[0]`: ", "a key of a JSON object must be a str, not an Other"),
     "itself": ("`[0].again`: ", "the list contains itself"),

@@ -18,7 +18,7 @@ INIT = "class Secure:\n    def __init__(self, app): self.app = app\n"
 
 # of a middleware file: the source, the arguments of from_wsgi, and what is reported
 AT_START = {
-    ("", "3"): "`from_wsgi(3)`: that cannot be called",
+    ("", "3"): "from_wsgi cannot call 3",
     ("class Secure: ...\n", "Secure"): "`from_wsgi(Secure)` does not accept these arguments",
     (INIT, "Secure, 1"): "`from_wsgi(Secure)` (pages/api/_middleware.py:3) does not accept these arguments",
     (INIT, "Secure, x=1"): "It takes (app)",
