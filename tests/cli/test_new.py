@@ -156,10 +156,10 @@ def test_files_have_the_permissions_of_the_umask(here: Path) -> None:
 
 # The image of the scaffold has a directory for the database besides, and both are volumes.
 OWN_OF_THE_IMAGE = {
-    "# It writes in two directories: the database's, and the server's own. All else belongs to root.",
+    "# The server writes in two directories, the database's and its own. Everything else belongs to root.",
     "RUN install --directory --owner=app --group=app --mode=0700 data .apiroutes",
     "VOLUME /app/data /app/.apiroutes",
-    "# The one directory in which the server writes. All else belongs to root.",
+    "# The only directory in which the server writes. Everything else belongs to root.",
     "RUN install --directory --owner=app --group=app --mode=0700 .apiroutes",
 }
 
