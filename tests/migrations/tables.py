@@ -75,9 +75,9 @@ def _is_command(span: str) -> bool:
         return False
     rest = words[1:]
     try:
-        with main.make_context("apiroutes", rest, resilient_parsing=True):
+        with main.make_context("apiroutes", rest, resilient_parsing=True) as group:
             name = next(word for word in rest if word in main.commands)
-        main.commands[name].make_context(name, rest[rest.index(name) + 1 :])
+            main.commands[name].make_context(name, rest[rest.index(name) + 1 :], parent=group)
     except (StopIteration, click.ClickException):
         return False
     return True
