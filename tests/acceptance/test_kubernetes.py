@@ -72,7 +72,10 @@ def test_a_worker_that_is_replaced_does_not_cost_the_pod() -> None:
 
 def test_the_page_tells_the_patience_of_the_liveness() -> None:
     page = " ".join(read("docs/deployment/kubernetes.md").split())
-    assert f"{least(LIVENESS):.0f} to {longest(LIVENESS):.0f} seconds after the process fell silent" in page
+    assert (
+        f"{least(LIVENESS):.0f} to {longest(LIVENESS):.0f} seconds after the process stopped responding"
+        in page
+    )
 
 
 def test_all_refer_to_each_other() -> None:
