@@ -7,6 +7,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -31,13 +32,13 @@ def command(start: str) -> list[str]:
 
 def lock(directory: Path) -> Path:
     """Write the example with its lock file and all wheels, and return it; skip without a registry."""
-    if shutil.which("uv") is None:
+    if find_spec("uv") is None:
         pytest.skip("uv is not installed")
     project = directory / "project"
     shutil.copytree(EXAMPLE, project, ignore=shutil.ignore_patterns("__pycache__"))
     clone(directory)  # where the command has it: beside the project
     run([sys.executable, "-m", *command("pip wheel")], project)
-    run(command("uv pip compile"), project)
+    run([sys.executable, "-m", *command("uv pip compile")], project)
     return project
 
 

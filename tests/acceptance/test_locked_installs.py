@@ -25,8 +25,8 @@ def test_every_package_is_locked_with_hashes(locked_project: Path) -> None:
 
 def test_a_lock_for_the_python_of_lambda_has_no_conditions(locked_project: Path, tmp_path: Path) -> None:
     page = (ROOT / "docs/deployment/lambda.md").read_text(encoding="utf-8")
-    (options,) = re.findall(r"^`(--python-version .*)` takes the place of `--universal`", page, re.MULTILINE)
-    words = [*command("uv pip compile")[:-1], str(tmp_path / "requirements.txt")]
+    (options,) = re.findall(r"^`(--python-version .*)` replaces `--universal`", page, re.MULTILINE)
+    words = [sys.executable, "-m", *command("uv pip compile")[:-1], str(tmp_path / "requirements.txt")]
     run([word for word in words if word != "--universal"] + options.split(), locked_project)
     conditions = {
         path: re.findall(r" ; .*", (path / "requirements.txt").read_text(encoding="utf-8"))
