@@ -15,6 +15,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -54,7 +55,17 @@ def why_not() -> str | None:
     if os.geteuid() != 0:
         return "only root may run a container's namespaces without a daemon"
     tried = subprocess.run(["unshare", "-mpfin", "true"], capture_output=True, text=True)
-    return None if tried.returncode == 0 else f"namespaces are not allowed here: {tried.stderr.strip()}"
+    if tried.returncode != 0:
+        return f"namespaces are not allowed here: {tried.stderr.strip()}"
+    with tempfile.TemporaryDirectory() as directory:
+        buildah = Buildah(Path(directory))
+        try:
+            container = buildah("from", "scratch")
+            buildah("mount", container)
+            buildah("rm", container)
+        except AssertionError as error:
+            return f"buildah cannot mount an image here: {error}"
+    return None
 
 
 class Buildah:
