@@ -210,9 +210,9 @@ def test_only_the_served_host_and_this_machine_are_served(
 
 
 ALLOWED = [
-    ("dub.sh", True),
-    ("DUB.sh:8000", True),
-    ("app.dub.sh", False),
+    ("shop.example", True),
+    ("SHOP.example:8000", True),
+    ("app.shop.example", False),
     ("a.test", True),
     ("b.a.test", True),
     ("evil-a.test", False),
@@ -223,13 +223,13 @@ ALLOWED = [
 
 @pytest.mark.parametrize(("field", "is_served"), ALLOWED)
 def test_further_names_may_be_allowed_with_their_subdomains(field: str, is_served: bool) -> None:
-    answer = call(HostGuard(plain, "127.0.0.1", ["Dub.sh", ".a.test"]), HTTP_HOST=field)
+    answer = call(HostGuard(plain, "127.0.0.1", ["Shop.example", ".a.test"]), HTTP_HOST=field)
     assert answer.status == (201 if is_served else 403)
 
 
 def test_a_refused_host_gets_the_option_that_allows_it() -> None:
-    answer = call(HostGuard(plain, "127.0.0.1"), HTTP_HOST="Dub.sh:8000")
-    assert b"apiroutes dev --allowed-host dub.sh\n" in answer.body
+    answer = call(HostGuard(plain, "127.0.0.1"), HTTP_HOST="Shop.example:8000")
+    assert b"apiroutes dev --allowed-host shop.example\n" in answer.body
 
 
 def test_what_a_client_sends_as_its_host_cannot_move_the_cursor() -> None:
