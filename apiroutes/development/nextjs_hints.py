@@ -103,12 +103,9 @@ def event_of_node(facts: Facts) -> str | None:
     owner, name = getattr(facts.error, "obj", None), getattr(facts.error, "name", None)
     if not facts.is_innermost or not isinstance(owner, (Request, Response)) or name not in _EVENTS:
         return None
-    text = _EVENTS[name][isinstance(owner, Response)]
-    return (
-        f"The {'response' if isinstance(owner, Response) else 'request'} has no `{name}`. {text}"
-        if text
-        else None
-    )
+    on_request, on_response = _EVENTS[name]
+    kind, text = ("response", on_response) if isinstance(owner, Response) else ("request", on_request)
+    return f"The {kind} has no `{name}`. {text}" if text else None
 
 
 def params_of_context(context: ast.expr) -> str:

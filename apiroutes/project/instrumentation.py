@@ -17,6 +17,7 @@ from typing import Any
 
 from apiroutes.errors import Problems, shown
 from apiroutes.handlers import ModuleLoader, OwnNames
+from apiroutes.project.nextjs_files import nextjs_files
 from apiroutes.structs import Struct, field
 
 __all__ = ["Instrumentation", "load_instrumentation"]
@@ -41,12 +42,7 @@ _OTHER_NAMES = {
 }
 _SIMILAR = 0.83  # a ratio of difflib: one letter is missing, or two are swapped
 _EXPORTS = tuple(_OTHER_NAMES)
-# The names under which Next.js looks for its instrumentation file.
-_NEXT_FILES = tuple(
-    f"{directory}{_STEM}.{ending}"
-    for directory in ("", "src/")
-    for ending in ("ts", "js", "mjs", "tsx", "jsx")
-)
+_NEXT_FILES = nextjs_files(_STEM)
 _HOW_TO_REGISTER = "Write `def register(): ...`; code after a `yield` in it runs at the end."
 _HOW_TO_OBSERVE = "Write `def on_request_error(error, request, context): ...`."
 _HOW_TO_CHECK = 'Write a dict of functions without parameters: `checks = {"database": ping}`.'

@@ -14,6 +14,7 @@ from pathlib import Path
 from apiroutes.errors import Problem, Problems
 from apiroutes.handlers import PROJECT_MIDDLEWARE_FILE, OwnNames
 from apiroutes.places import is_implicit
+from apiroutes.project.nextjs_files import nextjs_files
 from apiroutes.project.own_files import own_files
 from apiroutes.routing import MIDDLEWARE_FILE, Scan
 from apiroutes.types import Middleware
@@ -23,13 +24,7 @@ __all__ = ["report_unused_middleware"]
 _PROXY = "proxy.py"  # as Next.js calls it since version 16
 _EXPORTS = ("proxy", "middleware")
 _SIMILAR = 0.9  # a ratio of difflib: one letter is missing, or two are swapped
-# The names under which Next.js looks for its middleware.
-_NEXT_FILES = tuple(
-    f"{directory}{stem}.{ending}"
-    for directory in ("", "src/")
-    for stem in ("middleware", "proxy")
-    for ending in ("ts", "js", "mjs", "tsx", "jsx")
-)
+_NEXT_FILES = nextjs_files("middleware", "proxy")
 _WRITE = "Write `def middleware(req, res, next): ...` in"
 _RENAME = "Rename the file if it is another module."
 
