@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from apiroutes import App
 from tests.acceptance.applications import PROJECT, files_in
 from tests.acceptance.client import Client, InProcess, OverHttp
 from tests.acceptance.exchanges import Seen, record
+from tests.acceptance.images import why_not
 from tests.acceptance.locks import lock
 from tests.acceptance.servers import granian, gunicorn, gunicorn_asgi, serve, uvicorn
 from tests.browsers import NO_CHROMIUM, chromium, has_chromium
@@ -111,6 +113,17 @@ def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Seen]:
 def locked_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the example of deployment with the wheel of apiroutes and a lock file."""
     return lock(tmp_path_factory.mktemp("locked"))
+
+
+@pytest.fixture(scope="module")
+def image_directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Return a directory for an image, or skip where none can be built and run."""
+    reason = why_not()
+    if reason is not None:
+        pytest.skip(reason)
+    directory = tmp_path_factory.mktemp("image")
+    yield directory
+    shutil.rmtree(directory)  # it is large
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ import yaml
 
 from apiroutes import Settings
 from apiroutes.servers.defaults import MARGIN_SECONDS
-from tests.acceptance.images import GET, Container, Image, build, serving, why_not
+from tests.acceptance.images import GET, Container, Image, build, serving
 from tests.acceptance.locks import EXAMPLE
 from tests.acceptance.locks import run as run_with_registry
 from tests.support import project, until
@@ -71,17 +71,12 @@ SERVICE: dict[str, Any] = COMPOSE["services"]["shop"]
 
 
 @pytest.fixture(scope="module")
-def image(locked_project: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Image]:
-    reason = why_not()
-    if reason is not None:
-        pytest.skip(reason)
-    directory = tmp_path_factory.mktemp("image")
-    copied = Path(shutil.copytree(locked_project, directory / "context"))
+def image(image_directory: Path, locked_project: Path) -> Image:
+    copied = Path(shutil.copytree(locked_project, image_directory / "context"))
     context = project(copied, {**FILES, **LEFT_OUT})
     download = ["pip", "download", "--require-hashes", "-r", "requirements.txt", "-d", "wheels"]
     run_with_registry([sys.executable, "-m", *download], context)
-    yield build(context, directory)
-    shutil.rmtree(directory)  # it is large
+    return build(context, image_directory)
 
 
 def mounts(user: str) -> list[str]:

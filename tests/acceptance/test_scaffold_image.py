@@ -6,7 +6,6 @@ import json
 import re
 import secrets
 import shlex
-import shutil
 import sys
 from collections.abc import Iterator
 from itertools import pairwise
@@ -17,7 +16,7 @@ import tomli
 from click.testing import CliRunner
 
 from apiroutes.cli import main
-from tests.acceptance.images import Container, Image, build, serving, why_not
+from tests.acceptance.images import Container, Image, build, serving
 from tests.acceptance.locks import clone
 from tests.acceptance.locks import run as run_with_registry
 from tests.support import project
@@ -51,18 +50,13 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def image(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Image]:
-    reason = why_not()
-    if reason is not None:
-        pytest.skip(reason)
-    directory = tmp_path_factory.mktemp("image")
+def image(image_directory: Path, made: Path) -> Image:
     pip = [sys.executable, "-m", "pip"]
-    run_with_registry([*pip, "wheel", "--no-deps", "-w", "wheels", str(clone(directory))], made)
+    run_with_registry([*pip, "wheel", "--no-deps", "-w", "wheels", str(clone(image_directory))], made)
     table = tomli.loads((made / "pyproject.toml").read_text(encoding="utf-8"))
     needed = [*table["project"]["dependencies"], *table["build-system"]["requires"]]
     run_with_registry([*pip, "download", "--find-links", "wheels", "-d", "wheels", *needed], made)
-    yield build(made, directory)
-    shutil.rmtree(directory)  # it is large
+    return build(made, image_directory)
 
 
 def words_of_the_readme(project: Path) -> list[str]:

@@ -17,7 +17,6 @@ from urllib.parse import quote, unquote
 import pytest
 from playwright.sync_api import Browser, Page, ViewportSize
 
-from tests.browsers import NO_CHROMIUM, chromium, has_chromium
 from tools.site.links import is_relative, with_destinations
 
 pytestmark = pytest.mark.slow
@@ -46,14 +45,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     built = build(directory)
     assert (built.returncode, built.stdout + built.stderr) == (0, "")
     return directory
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if not has_chromium():
-        pytest.skip(NO_CHROMIUM)
-    with chromium() as running:
-        yield running
 
 
 def documents() -> list[str]:
